@@ -1,0 +1,1 @@
+"""Offline evaluation and cost benchmarking of models over replay logs."""

@@ -1,0 +1,62 @@
+"""auc: how the ranking differs between two variants on the same rows."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtr, ndtri
+
+from harness.compare.estimate import Bounds, Estimate, PairedMetric
+from harness.compare.placement_covariance import auc_of, paired_delong_variance
+from harness.records.tally import PairedTally
+
+MIN_CLASS_ROWS = 20  # below it DeLong's normal approximation is not relied on: shown, not gated
+
+
+class PairedAuc(PairedMetric):
+    """Difference of AUC with DeLong's paired variance, normal on the scale of the difference.
+
+    Undefined when: a class is empty. No interval when a class has fewer than 2 rows, or when the variance is 0; the p-value is
+    then 1 if both rank all rows alike, else NaN. Fewer than 20 rows of a class: the method says "not gated".
+    """
+
+    name: ClassVar[str] = "auc"
+    higher_is_better: ClassVar[bool] = True
+
+    def estimate(self, paired: PairedTally) -> Estimate:
+        """Return both AUCs, DeLong's standard error of their difference and the p-value of its z test."""
+        champion, challenger = auc_of(paired.champion_ranks), auc_of(paired.challenger_ranks)
+        variance = paired_delong_variance(paired)
+        varies = variance > 0
+        se = np.sqrt(np.where(varies, variance, np.nan))
+        p_value = 2.0 * ndtr(-np.abs(challenger - champion) / se)
+        p_value[(variance == 0) & (challenger == champion)] = 1.0
+        return Estimate(
+            n=paired.n,
+            champion=champion,
+            challenger=challenger,
+            se=se,
+            p_value=np.asarray(p_value, dtype=np.float64),
+            method=self._method(paired, variance),
+        )
+
+    def _method(self, paired: PairedTally, variance: NDArray[np.float64]) -> NDArray[np.object_]:
+        fewest = np.minimum(paired.champion_ranks.n_positive, paired.champion_ranks.n_negative)
+        texts = [
+            (fewest == 0, "undefined: one class only"),
+            (fewest < 2, "no interval: fewer than 2 rows of a class"),
+            (~(variance > 0), "no interval: the placements differ by the same amount in all rows"),
+            (fewest < MIN_CLASS_ROWS, f"paired DeLong; fewer than {MIN_CLASS_ROWS} of a class: not gated"),
+        ]
+        method: NDArray[np.object_] = np.full(len(fewest), "paired DeLong", dtype=np.object_)
+        for holds, text in reversed(texts):
+            method[holds] = text
+        return method
+
+    def interval(self, paired: PairedTally, estimate: Estimate, confidence: NDArray[np.float64]) -> Bounds:
+        """Return the normal interval of the difference, cut at -1 and 1; NaN where the standard error is."""
+        difference = estimate.challenger - estimate.champion
+        half = ndtri(0.5 + confidence / 2) * estimate.se
+        return (difference - half).clip(-1.0), (difference + half).clip(None, 1.0)

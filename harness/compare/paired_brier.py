@@ -1,0 +1,19 @@
+"""brier: how the mean loss differs between two variants on the same rows."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from harness.compare.paired_mean import PairedMean
+from harness.records.tally import Moments, PairedTally
+
+
+class PairedBrier(PairedMean):
+    """Difference of the mean squared error of the scores; below 0 the challenger is better."""
+
+    name: ClassVar[str] = "brier"
+    higher_is_better: ClassVar[bool] = False
+
+    def moments(self, paired: PairedTally) -> tuple[Moments, Moments]:
+        """Return the moments of the champion's loss and of the difference."""
+        return paired.champion_brier, paired.brier

@@ -1,0 +1,361 @@
+"""Composes the conf groups with Hydra, types them, and refuses whatever cannot run before a byte is read."""
+
+from __future__ import annotations
+
+import importlib
+import itertools
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields, is_dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from hydra import compose, initialize_config_dir
+from hydra.core.config_search_path import ConfigSearchPath
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+from hydra.core.plugins import Plugins
+from hydra.errors import HydraException
+from hydra.plugins.search_path_plugin import SearchPathPlugin
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from harness.errors import ConfigError, did_you_mean, one_of
+from harness.records.conf import SweepConf, VariantConf
+from harness.schema import DEVICES, Node, read_measure, read_price, read_replay, read_variant
+
+GROUPS = ("replay", "model", "metrics", "drift", "measure", "price", "gain", "review", "sweep")
+PLUGIN_BASES = {
+    "metrics": "harness.metrics.metric.Metric",
+    "gain": "harness.gain.rule.GainRule",
+    "gates": "harness.gates.gate.Gate",
+}
+TOP_LEVEL = (
+    *GROUPS,
+    "name",
+    "champion",
+    "candidate",
+    "device",
+    "results_dir",
+    "cache_dir",
+    "confidence",
+    "seed",
+    "timeout_s",
+    "force",
+    "params",
+)
+_user_dirs: list[str] = []
+
+
+class UserConf(SearchPathPlugin):
+    """Puts the folders of --config-dir before the shipped conf, so that their options win."""
+
+    def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:
+        """Prepend the user's folders."""
+        for folder in reversed(_user_dirs):
+            search_path.prepend("user", f"file://{folder}")
+
+
+def shipped_conf() -> Path:
+    """Return the folder of shipped options: inside the installed package, or beside it in a checkout."""
+    here = Path(__file__).resolve().parent
+    return here / "conf" if (here / "conf").is_dir() else here.parent / "conf"
+
+
+@dataclass(frozen=True)
+class Composed:
+    """One combination: its configuration as composed, and the swept keys that tell it from the others."""
+
+    tree: DictConfig
+    swept: tuple[tuple[str, str], ...]
+
+    @property
+    def plain(self) -> Any:
+        """The configuration resolved into plain containers."""
+        try:
+            return OmegaConf.to_container(self.tree, resolve=True)
+        except OmegaConfBaseException as trouble:
+            raise ConfigError(f"configuration: {_one_line(trouble)}; set the value or give the interpolation a default") from trouble
+
+
+class Composer:
+    """Composes combinations of overrides from the shipped options and a user's own."""
+
+    def __init__(self, config_dirs: Sequence[str] = ()) -> None:
+        self.user_dirs = tuple(Path(folder).resolve() for folder in config_dirs)
+        for folder in self.user_dirs:
+            if not folder.is_dir():
+                raise ConfigError(f"--config-dir: no folder {folder}; create it or correct the path")
+            _refuse_hydra_node(folder)
+        self.dirs = (*self.user_dirs, shipped_conf())
+        _user_dirs[:] = [str(folder) for folder in self.user_dirs]
+        Plugins.instance().register(UserConf)
+
+    def options(self, group: str) -> list[str]:
+        """Names of the options of a group, the user's included."""
+        return sorted({f.stem for folder in self.dirs for f in (folder / group).glob("*.yaml")})
+
+    def overridden(self) -> list[str]:
+        """Options of the user's folders that replace a shipped one of the same name."""
+        shipped = self.dirs[-1]
+        return [
+            f"{f.parent.name}/{f.stem}"
+            for folder in self.user_dirs
+            for f in sorted(folder.glob("*/*.yaml"))
+            if (shipped / f.parent.name / f.name).exists()
+        ]
+
+    def combinations(self, overrides: Sequence[str]) -> list[Composed]:
+        """Compose one configuration per combination of the swept values, all before anything runs."""
+        with self._hydra():
+            parsed = _parse(overrides)
+            for override in parsed:
+                self._check_override(override)
+            fixed = [o.input_line or "" for o in parsed if not o.is_sweep_override()]
+            given = {o.get_key_element(): o for o in parsed}
+            swept = [(o.get_key_element(), _sweep_values(o)) for o in parsed if o.is_sweep_override()]
+            for key, values in self._params(fixed).items():
+                if key not in given:
+                    swept.append((key, values))
+            for key, _ in swept:
+                if key not in ("model", "device") and not key.startswith("model."):
+                    raise ConfigError(f"{key}: cannot be swept, its rows would not compare; sweep model, a key under model., or device")
+            return [
+                self._one(fixed, tuple(zip([k for k, _ in swept], combo, strict=True)))
+                for combo in itertools.product(*(v for _, v in swept))
+            ]
+
+    def _params(self, fixed: list[str]) -> dict[str, list[str]]:
+        params = self._one(fixed, ()).plain.get("params") or {}
+        found = {}
+        for key, values in Node(params, "params").data.items():
+            self._check_override(_parse([f"{key}=x"])[0], value=False)
+            listed = values.split(",") if isinstance(values, str) else values
+            found[str(key)] = [str(v).strip() for v in listed]
+            if key == "model":
+                for value in found["model"]:
+                    self._check_option("model", value)
+        return found
+
+    def _one(self, fixed: list[str], swept: tuple[tuple[str, str], ...]) -> Composed:
+        try:
+            tree = compose(config_name="config", overrides=[*fixed, *(f"{k}={v}" for k, v in swept)])
+        except (HydraException, OmegaConfBaseException) as trouble:
+            raise self._explained(trouble) from trouble
+        except yaml.YAMLError as trouble:
+            raise ConfigError(f"configuration: YAML cannot be read: {_one_line(trouble)}; mend the file at that line") from trouble
+        return Composed(tree, swept)
+
+    def _explained(self, trouble: Exception) -> ConfigError:
+        text = _one_line(trouble)
+        option = re.search(r"Could not find '([\w/]+)/([^'/]+)'", text)
+        if option and option[1] in GROUPS:
+            return ConfigError(self._no_option(option[1], option[2]))
+        key = re.search(r"(?:Key|key) '([^']+)' is not in struct|Could not override '([^']+)'", text)
+        if key:
+            name = next(k for k in key.groups() if k)
+            known = sorted(_leaf_keys(self._tree_of_defaults()))
+            return ConfigError(f"{name}: unknown key{did_you_mean(name, known)}; to add a key that is not in the file, write +{name}=…")
+        return ConfigError(f"configuration: {text}")
+
+    def _tree_of_defaults(self) -> Any:
+        return OmegaConf.to_container(compose(config_name="config"), resolve=False)
+
+    def _check_override(self, override: Override, value: bool = True) -> None:
+        key = override.get_key_element().lstrip("+~")
+        group = key.split("@")[0]
+        top = re.split(r"[./]", group)[0]
+        if top == "hydra":
+            raise ConfigError(f"{key}: the hydra node is the harness's own; take this override out")
+        if top not in TOP_LEVEL:
+            raise ConfigError(f"{key}: unknown key{did_you_mean(top, TOP_LEVEL)}; keys are: {one_of(TOP_LEVEL, 30)}")
+        if value and group in GROUPS and group != "metrics" and not override.is_delete():
+            for choice in _sweep_values(override):
+                self._check_option(group, choice)
+        if value and group == "metrics" and not override.is_delete():
+            raw = override.value()
+            for choice in raw if isinstance(raw, list) else [raw]:
+                self._check_option(group, str(choice))
+
+    def _check_option(self, group: str, choice: str) -> None:
+        if choice not in ("null", "None") and choice not in self.options(group):
+            raise ConfigError(self._no_option(group, choice))
+
+    def _no_option(self, group: str, choice: str) -> str:
+        names = self.options(group)
+        near = did_you_mean(choice, names)
+        return f"{group}: no option '{choice}'{near}; options are: {one_of(names, 30)}"
+
+    def _hydra(self) -> Any:
+        GlobalHydra.instance().clear()
+        return initialize_config_dir(config_dir=str(shipped_conf()), version_base="1.3", job_name="harness")
+
+
+def compose_sweep(overrides: Sequence[str], config_dirs: Sequence[str] = ()) -> SweepConf:
+    """Compose and type everything that one sweep needs.
+
+    Raises
+    ------
+    ConfigError
+        When any combination cannot run; the message names the key.
+    """
+    composer = Composer(config_dirs)
+    combos = composer.combinations(overrides)
+    first = combos[0].plain
+    variants = tuple(_variant(c) for c in combos)
+    labels = [v.label for v in variants]
+    for label in labels:
+        if labels.count(label) > 1:
+            raise ConfigError(f"model.name: two variants are called '{label}'; give each its own name")
+    return _typed(first, variants, combos, composer)
+
+
+def _typed(plain: dict[str, Any], variants: tuple[VariantConf, ...], combos: list[Composed], composer: Composer) -> SweepConf:
+    top = Node({k: v for k, v in plain.items() if k not in ("model", "params", "sweep", "drift")}, "")
+    labels = [v.label for v in variants]
+    review = top.child("review")
+    conf = SweepConf(
+        name=_folder_name(top.text("name")),
+        champion=_among(top.text("champion", None), "champion", labels),
+        candidate=_among(top.text("candidate", None), "candidate", labels),
+        results_dir=top.text("results_dir"),
+        cache_dir=top.text("cache_dir"),
+        confidence=top.number("confidence", 0.95, low=0.5, high=0.9999),
+        seed=top.whole("seed", 0),
+        timeout_s=top.number("timeout_s", 3600, low=0.1),
+        force=top.flag("force", False),
+        replay=read_replay(top.raw("replay")),
+        variants=variants,
+        measure=read_measure(top.raw("measure")),
+        price=read_price(top.raw("price"), composer.dirs),
+        review=str(review.data.get("name", "none")) if review else "none",
+        metrics=_plugins(plain.get("metrics"), "metrics"),
+        gain=_gain(plain.get("gain")),
+        gates=_plugins((review.data.get("gates") if review else None) or {}, "gates"),
+        conf_dirs=tuple(map(str, composer.user_dirs)),
+        saved=tuple((label, OmegaConf.to_yaml(c.tree, resolve=False)) for label, c in zip(labels, combos, strict=True)),
+    )
+    for key in ("device", "metrics", "gain"):
+        top.raw(key, None)
+    top.done()
+    if not conf.metrics:
+        raise ConfigError("metrics: none named; use metrics=binary or name some, as metrics=[auc,brier]")
+    return conf
+
+
+def _variant(combo: Composed) -> VariantConf:
+    plain = combo.plain
+    device = Node(plain, "").choice("device", DEVICES, "cpu")
+    name = Node(plain.get("model"), "model").text("name")
+    extra = [f"{k.removeprefix('model.')}={v}" for k, v in combo.swept if k != "model"]
+    return read_variant(plain["model"], f"{name}[{','.join(extra)}]" if extra else name, device)
+
+
+def _among(value: str | None, key: str, labels: list[str]) -> str | None:
+    if value is not None and value not in labels:
+        raise ConfigError(f"{key}: no variant '{value}' in this sweep{did_you_mean(value, labels)}; variants are: {one_of(labels, 40)}")
+    return value
+
+
+def _folder_name(name: str) -> str:
+    if not re.fullmatch(r"[\w][\w.\-]*", name):
+        raise ConfigError(f"name: found {name!r}, wanted a plain folder name of letters, digits, '_', '-' and '.'")
+    return name
+
+
+def _gain(data: Any) -> Any:
+    if not data or "_target_" not in data:
+        return None
+    return build(data, "gain", "gain")
+
+
+def _plugins(data: Any, kind: str) -> tuple[Any, ...]:
+    return tuple(build(spec, kind, f"{kind}.{name}") for name, spec in Node(data or {}, kind).data.items())
+
+
+def build(spec: Any, kind: str, where: str) -> Any:
+    """Build the plug-in that `spec` names: a class defined under its group's room and derived from its base.
+
+    Raises
+    ------
+    ConfigError
+        When the target is not one of ours, or its fields are not what the class takes.
+    """
+    node = Node(spec, where)
+    target = node.text("_target_")
+    base = _resolve(PLUGIN_BASES[kind])
+    room = PLUGIN_BASES[kind].rsplit(".", 2)[0]
+    module, _, name = target.rpartition(".")
+    found = _resolve(target) if module.startswith(f"{room}.") else None
+    if not isinstance(found, type) or found.__module__ != module or not issubclass(found, base) or found is base:
+        raise ConfigError(f"{where}._target_: '{target}' is not a {base.__name__} of {room}; name a class defined there")
+    known = [f.name for f in fields(found)] if is_dataclass(found) else []
+    given = {str(k): v for k, v in node.data.items() if k != "_target_"}
+    for key in given:
+        if key not in known:
+            raise ConfigError(f"{where}.{key}: unknown key{did_you_mean(key, known)}; {name} takes: {one_of(known) or 'nothing'}")
+    try:
+        return found(**{k: _frozen(v) for k, v in given.items()})
+    except (TypeError, ValueError) as trouble:
+        raise ConfigError(f"{where}: {trouble}") from trouble
+
+
+def _resolve(path: str) -> Any:
+    module, _, name = path.rpartition(".")
+    try:
+        return getattr(importlib.import_module(module), name, None)
+    except ImportError:
+        return None
+
+
+def _frozen(value: Any) -> Any:
+    return tuple(_frozen(v) for v in value) if isinstance(value, list) else value
+
+
+def _parse(overrides: Sequence[str]) -> list[Override]:
+    parser = OverridesParser.create(config_loader=GlobalHydra.instance().config_loader())
+    parsed = []
+    for text in overrides:
+        try:
+            parsed += parser.parse_overrides([text])
+        except HydraException as trouble:
+            raise ConfigError(f"override '{text}': cannot be read; wanted key=value, as model=logistic,mlp") from trouble
+    return parsed
+
+
+def _sweep_values(override: Override) -> list[str]:
+    if override.is_sweep_override():
+        return [str(v) for v in override.sweep_string_iterator()]
+    return [str(override.get_value_element_as_str())]
+
+
+def _refuse_hydra_node(folder: Path) -> None:
+    for file in sorted(folder.rglob("*.yaml")):
+        try:
+            text = file.read_text()
+            data = yaml.safe_load(text)
+        except (yaml.YAMLError, UnicodeDecodeError) as trouble:
+            raise ConfigError(f"{file}: YAML cannot be read: {_one_line(trouble)}; mend the file at that line") from trouble
+        defaults = data.get("defaults") if isinstance(data, Mapping) else None
+        touches = isinstance(data, Mapping) and "hydra" in data
+        touches |= bool(re.search(r"^#\s*@package\s+hydra\b", text, re.MULTILINE)) or file.relative_to(folder).parts[0] == "hydra"
+        touches |= any(re.match(r"(override\s+)?/?hydra\b", str(key)) for item in defaults or [] for key in _entry_names(item))
+        if touches:
+            raise ConfigError(f"{file}: touches the hydra node, which is the harness's own; take that part out")
+
+
+def _entry_names(item: Any) -> Iterable[str]:
+    return map(str, item) if isinstance(item, Mapping) else [str(item)]
+
+
+def _leaf_keys(tree: Any, prefix: str = "") -> Iterable[str]:
+    for key, value in tree.items():
+        yield f"{prefix}{key}"
+        if isinstance(value, Mapping):
+            yield from _leaf_keys(value, f"{prefix}{key}.")
+
+
+def _one_line(trouble: Exception) -> str:
+    return " ".join(str(trouble).split())

@@ -1,0 +1,1 @@
+"""The demo: a replay log of real flights and the model variants trained on it."""

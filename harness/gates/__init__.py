@@ -1,0 +1,1 @@
+"""Evidence and limit to PASS, FAIL, UNDECIDED or WAIVED."""

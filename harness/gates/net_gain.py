@@ -1,0 +1,108 @@
+"""Ask whether a challenger brings more than the champion, after its cost."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from harness.gates.gate import Gate
+from harness.gates.one_sided import holm, is_usable, p_above, p_below
+from harness.records.evidence import FAIL, PASS, UNDECIDED, Evidence, GateResult
+
+
+@dataclass(frozen=True, kw_only=True)
+class NetGain(Gate):
+    """Ask whether a challenger brings more than the champion, after its cost.
+
+    Formula: with D the paired difference of net gain per 1,000 predictions: PASS when D's lower bound > 0, or >= `min_per_1k` where that
+    is given; FAIL when its upper bound is below; else UNDECIDED. Several challengers: Holm over them, for PASS and for FAIL.
+
+    Parameters
+    ----------
+    min_per_1k
+        What the change must bring, per 1,000 predictions, in the currency of the gain; None: anything above 0.
+    alpha
+        One-sided level.
+
+    Notes
+    -----
+    UNDECIDED where the difference was not measured, on the quick protocol, on a measurement that is not ok, and on an energy figure
+    that is an estimate.
+    """
+
+    min_per_1k: float | None = None
+    alpha: float = 0.025
+
+    def default_name(self) -> str:
+        """Return net_gain."""
+        return "net_gain"
+
+    def check(self) -> None:
+        """Refuse a minimum or level that means nothing."""
+        if self.min_per_1k is not None and not (isinstance(self.min_per_1k, int | float) and math.isfinite(self.min_per_1k)):
+            raise ValueError(f"min_per_1k: found {self.min_per_1k!r}, wanted a number or null")
+        if not 0 < self.alpha < 0.5:
+            raise ValueError(f"alpha: found {self.alpha!r}, wanted a share above 0 and below 0.5")
+
+    def judge(self, evidence: tuple[Evidence, ...]) -> tuple[GateResult, ...]:
+        """Judge all challengers together."""
+        p = np.array([self._p(e) for e in evidence], dtype=np.float64).reshape(-1, 2)
+        return tuple(self._result(e, *ps) for e, ps in zip(evidence, zip(holm(p[:, 0]), holm(p[:, 1]), strict=True), strict=True))
+
+    def _p(self, e: Evidence) -> tuple[float, float]:
+        if self._obstacle(e):
+            return math.nan, math.nan
+        estimate, low, high = (np.array([f], dtype=np.float64) for f in (e.net_vs_champion, e.net_vs_champion_low, e.net_vs_champion_high))
+        limit = self.min_per_1k or 0.0
+        return float(p_above(estimate, low, limit, e.confidence)[0]), float(p_below(estimate, high, limit, e.confidence)[0])
+
+    def _result(self, e: Evidence, p_pass: float, p_fail: float) -> GateResult:
+        currency = f" {e.gain.currency}" if e.gain and e.gain.currency else ""
+        limit = f"net against the champion {'> 0' if self.min_per_1k is None else f'>= {self.min_per_1k:g}'}{currency} per 1,000"
+        obstacle = self._obstacle(e)
+        if obstacle:
+            return GateResult(self.name, e.variant, UNDECIDED, e.net_vs_champion, limit, obstacle)
+        figure = f"{e.net_vs_champion:+.4g} [{e.net_vs_champion_low:.4g}, {e.net_vs_champion_high:.4g}]{currency} per 1,000 predictions"
+        touching = 1e-9 if self.min_per_1k is not None else -1e-9  # of alpha: >= takes the boundary in, > leaves it out
+        if p_pass < self.alpha * (1 + touching):
+            status, sentence = PASS, f"net against the champion is {figure}"
+        elif p_fail < self.alpha * (1 - touching):
+            status, sentence = FAIL, f"net against the champion is {figure}: less than asked for"
+        else:
+            status, sentence = (
+                UNDECIDED,
+                f"net against the champion is {figure}: the interval holds the limit, or does after Holm over the challengers",
+            )
+        details = (f"p-values after Holm over challengers: {p_pass:.3g} for PASS, {p_fail:.3g} for FAIL, level {self.alpha:g}",)
+        return GateResult(self.name, e.variant, status, e.net_vs_champion_low, limit, sentence, details)
+
+    def _obstacle(self, e: Evidence) -> str | None:
+        """Say why the net difference may not be judged, or None."""
+        m, figures = e.measurement, (e.net_vs_champion, e.net_vs_champion_low, e.net_vs_champion_high)
+        checks = (
+            (e.champion is None, "there is no champion to compare with; name one with champion=NAME"),
+            (e.gain is None, "gain was not measured; name a business rule with gain=NAME"),
+            (m is None, "speed was not measured, so the cost is not known; use measure=standard"),
+            (
+                m is not None and m.status != "ok",
+                m and f"the measurement is {m.status}: {m.reason or 'no reason was recorded'}; measure again",
+            ),
+            (m is not None and m.protocol == "quick", "measured with the quick protocol, which decides nothing; use measure=standard"),
+            (m is not None and m.energy_source == "estimated_tdp", "the energy figure is an estimate (estimated_tdp), which no gate reads"),
+            (
+                e.cost is None or e.cost.cost_per_1k is None,
+                f"cost was not measured: {(e.cost and e.cost.reason) or 'no price sheet; use price=NAME'}",
+            ),
+            (
+                e.champion_cost is None or e.champion_cost.cost_per_1k is None,
+                f"the champion's cost was not measured: {(e.champion_cost and e.champion_cost.reason) or 'no figure'}",
+            ),
+            (not is_usable(*figures), "the net difference to the champion has no interval"),
+            (
+                is_usable(*figures) and figures[1] == figures[2],
+                "the net difference to the champion has an interval of width zero, which is no evidence",
+            ),
+        )
+        return next((str(text) for holds, text in checks if holds), None)

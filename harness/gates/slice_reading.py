@@ -1,0 +1,143 @@
+"""One challenger's paired differences, as a gate with named slices reads them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.errors import did_you_mean
+from harness.gates.named_slices import SliceName, slice_label
+from harness.gates.one_sided import Floats, z_of
+from harness.records.evidence import Evidence
+from harness.records.metric import Differences
+from harness.records.tally import ALL, Grid
+
+
+@dataclass(frozen=True)
+class SliceFigures:
+    """Differences of some slices over all windows, turned so that more is better; float64 [k], NaN where there is no interval."""
+
+    names: tuple[SliceName, ...]
+    n: Floats
+    estimate: Floats
+    low: Floats
+    high: Floats
+    sign: int
+
+    def describe(self, i: int) -> str:
+        """Write slice `i` with its difference as the differences table has it, not turned."""
+        label = f"{slice_label(self.names[i])} (n {int(self.n[i]):,})"
+        if np.isnan(self.estimate[i]):
+            return f"{label}: no interval"
+        low, high = (self.low[i], self.high[i]) if self.sign > 0 else (-self.high[i], -self.low[i])
+        return f"{label} {self.sign * self.estimate[i]:+.4g} [{low:.4g}, {high:.4g}]"
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What one challenger shows: the named slices, the others, and what stands in the way of judging.
+
+    `trouble` says why nothing can be judged; `blocking` names the slices that cannot be and are not waived; `must_pass` are the
+    numbers of the named slices that can.
+    """
+
+    variant: str
+    confidence: float
+    named: SliceFigures
+    others: SliceFigures
+    n_unscreened: int
+    must_pass: NDArray[np.int64]
+    blocking: tuple[str, ...]
+    waived: tuple[str, ...]
+    coverage: str
+    trouble: str | None
+
+    @property
+    def se(self) -> Floats:
+        """Standard error of each named slice, read off its interval; float64 [k]."""
+        return (self.named.high - self.named.low) / (2 * z_of(self.confidence))
+
+    @property
+    def closest(self) -> int:
+        """Number of the named slice with the lowest lower bound."""
+        return int(self.must_pass[np.argmin(self.named.low[self.must_pass])])
+
+    @property
+    def bound(self) -> float | None:
+        """The lowest lower bound of the named slices, in the metric's own direction; None where there is none."""
+        return float(self.named.sign * self.named.low[self.closest]) if len(self.must_pass) else None
+
+
+def read(evidence: Evidence, metric: str, named: tuple[SliceName, ...], waived: tuple[SliceName, ...], screen_min_n: int | None) -> Reading:
+    """Read the named slices and, with `screen_min_n`, all others of at least so many rows."""
+    differences = evidence.difference(metric)
+    if evidence.champion is None:
+        return _nothing(evidence, "there is no champion, so there is nothing to compare with; name one with champion=NAME")
+    if differences is None:
+        have = [d.metric for d in evidence.differences]
+        return _nothing(evidence, f"no paired differences of '{metric}'{did_you_mean(metric, have)}; add it to metrics")
+    grid, sign = evidence.grid, 1 if differences.higher_is_better else -1
+    numbers = {name: i * grid.n_windows for i, name in enumerate(zip(grid.slice_by, grid.slice_value, strict=True))}
+    cells = [numbers.get(name) for name in named]
+    figures = _figures(differences, sign, named, np.array([-1 if c is None else c for c in cells], dtype=np.int64))
+    usable = np.isfinite(figures.estimate)
+    reasons = [_why(grid, name, cell, figures, i) for i, (name, cell) in enumerate(zip(named, cells, strict=True))]
+    others, n_unscreened = _others(differences, sign, grid, cells, screen_min_n)
+    return Reading(
+        variant=evidence.variant,
+        confidence=evidence.confidence,
+        named=figures,
+        others=others,
+        n_unscreened=n_unscreened,
+        must_pass=np.flatnonzero(usable),
+        blocking=tuple(r for r, ok, name in zip(reasons, usable, named, strict=True) if not ok and name not in waived),
+        waived=tuple(r for r, ok, name in zip(reasons, usable, named, strict=True) if not ok and name in waived),
+        coverage=_coverage(figures, differences),
+        trouble=None,
+    )
+
+
+def _figures(d: Differences, sign: int, names: tuple[SliceName, ...], cells: NDArray[np.int64]) -> SliceFigures:
+    """Take cells out of the differences; -1 is a slice that does not exist."""
+    exists = cells >= 0
+    estimate, low, high, se = (np.where(exists, a[cells], np.nan) for a in (d.difference, d.ci_low, d.ci_high, d.se))
+    if sign < 0:
+        estimate, low, high = -estimate, -high, -low
+    usable = np.isfinite(se) & (low < estimate) & (estimate < high)  # false for NaN; zero width is never evidence
+    n = np.where(exists, d.n[cells], 0).astype(np.float64)
+    estimate, low, high = (np.where(usable, a, np.nan) for a in (estimate, low, high))
+    return SliceFigures(names, n, estimate, low, high, sign)
+
+
+def _others(d: Differences, sign: int, grid: Grid, named: list[int | None], screen_min_n: int | None) -> tuple[SliceFigures, int]:
+    cells = np.setdiff1d(np.arange(grid.n_slices) * grid.n_windows, np.array([c for c in named if c is not None], dtype=np.int64))
+    if screen_min_n is None:
+        return _figures(d, sign, (), cells[:0]), 0
+    figures = _figures(d, sign, (), cells)
+    kept = cells[np.isfinite(figures.estimate) & (figures.n >= screen_min_n)]
+    by, value = (np.array(names, dtype=np.object_)[kept // grid.n_windows] for names in (grid.slice_by, grid.slice_value))
+    names: tuple[SliceName, ...] = tuple(zip(by, value, strict=True))
+    return _figures(d, sign, names, kept), len(cells) - len(kept)
+
+
+def _why(grid: Grid, name: SliceName, cell: int | None, figures: SliceFigures, i: int) -> str:
+    if cell is None:
+        labels = [slice_label(s) for s in zip(grid.slice_by, grid.slice_value, strict=True)][:2000]
+        return f"{slice_label(name)}: the replay has no such slice{did_you_mean(slice_label(name), labels)}"
+    return f"{slice_label(name)}: no usable interval at n {int(figures.n[i]):,} (too few of a class, or a difference of zero width)"
+
+
+def _coverage(figures: SliceFigures, d: Differences) -> str:
+    """Say, per slice column, the share of rows in its named slices; slices of one column do not overlap."""
+    total = float(d.n[0])
+    columns = dict.fromkeys(by for by, _ in figures.names)
+    rows = {c: sum(n for (by, _), n in zip(figures.names, figures.n, strict=True) if by == c) for c in columns}
+    return ", ".join(f"{c} {r / total if total else float('nan'):.1%}" for c, r in rows.items())
+
+
+def _nothing(evidence: Evidence, trouble: str) -> Reading:
+    none = np.zeros(0, dtype=np.float64)
+    empty = SliceFigures((), none, none, none, none, 1)
+    return Reading(evidence.variant, evidence.confidence, empty, empty, 0, np.zeros(0, dtype=np.int64), (), (), ALL, trouble)

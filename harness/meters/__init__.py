@@ -1,0 +1,1 @@
+"""Wall clock and energy; what is not measured says why."""

@@ -1,0 +1,1 @@
+"""Tallies to metric values with n and interval."""

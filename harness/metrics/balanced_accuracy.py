@@ -1,0 +1,61 @@
+"""balanced_accuracy: how many rows are decided rightly when both classes weigh the same."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.metrics.dirichlet import dirichlet_interval
+from harness.metrics.metric import Direction, Metric
+from harness.metrics.values import FEWER_THAN_TWO, ONE_CLASS, metric_values, ratio
+from harness.records.metric import MetricValues
+from harness.records.tally import BinaryTally
+
+
+def mean_of_rates(shares: list[NDArray[np.float64]]) -> NDArray[np.float64]:
+    """Return the mean of both classes' shares of right decisions from TN, FP, FN, TP; NaN where a class is empty.
+
+    Examples
+    --------
+    >>> mean_of_rates([np.array([3.0]), np.array([1.0]), np.array([1.0]), np.array([1.0])])
+    array([0.625])
+    """
+    tn, fp, fn, tp = shares
+    return 0.5 * (ratio(tp, tp + fn) + ratio(tn, tn + fp))
+
+
+@dataclass(frozen=True)
+class BalancedAccuracy(Metric):
+    """How many rows are decided rightly when both classes weigh the same.
+
+    Formula: (TP / (TP + FN) + TN / (TN + FP)) / 2.
+
+    Undefined when: the cell has fewer than 2 rows, or one class only (scikit-learn then averages the other class alone).
+
+    Parameters
+    ----------
+    n_draws : int
+        Dirichlet draws per cell.
+    """
+
+    n_draws: int = 2000
+
+    name: ClassVar[str] = "balanced_accuracy"
+    title: ClassVar[str] = "how many rows are decided rightly when both classes weigh the same"
+    unit: ClassVar[str] = "share"
+    direction: ClassVar[Direction] = "higher"
+    interval: ClassVar[str] = "Dirichlet(counts + 1/2) draws"
+    source: ClassVar[str] = "Brodersen et al. 2010, ICPR, eq. 5; Brown, Cai & DasGupta 2001"
+
+    def compute(self, tally: BinaryTally, confidence: float, seed: int) -> MetricValues:
+        """Return the mean of both rates and its interval for every cell."""
+        counts = tally.confusion.reshape(-1, 4)
+        value = mean_of_rates([counts[:, k].astype(np.float64) for k in range(4)])
+        low, high, too_few = dirichlet_interval(counts, mean_of_rates, confidence, self.n_draws, seed)
+        undefined = [(tally.n < 2, FEWER_THAN_TWO), ((tally.n_positive == 0) | (tally.n_positive == tally.n), ONE_CLASS)]
+        no_interval = [(too_few, "no interval: more than 1 % of the draws are undefined")]
+        low, high = np.minimum(low, value), np.maximum(high, value)
+        return metric_values(self.name, value, low, high, f"Dirichlet(counts + 1/2), {self.n_draws} draws", undefined, no_interval)

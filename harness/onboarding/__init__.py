@@ -1,0 +1,1 @@
+"""Looks at a log and at models, and proposes a configuration."""

@@ -1,0 +1,1 @@
+"""One file per command, top to bottom; the only code that imports rooms."""

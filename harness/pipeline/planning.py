@@ -1,0 +1,130 @@
+"""Before the first batch: the models and the log are looked at, and whatever cannot run is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.device import cuda_driver
+from harness.errors import ConfigError, DeviceError
+from harness.inference.inspect import inspect_model
+from harness.inference.plan import plan_logged, plan_onnx
+from harness.pipeline.environment import package_folders
+from harness.pipeline.quality import Member
+from harness.records.conf import SweepConf, VariantConf
+from harness.records.model import ScoringPlan
+from harness.records.replay import InputGroup, LogFiles
+from harness.records.run import Identity
+from harness.replay import arrow_reader, contract
+from harness.replay.prepared import folder_of
+from harness.runs import store
+from harness.runs.identity import code_hash, digest
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A sweep that can run: its log, how each variant is scored, and the columns that are needed for it."""
+
+    log: LogFiles
+    plans: tuple[ScoringPlan, ...]
+    groups: tuple[InputGroup, ...]
+    replay_code: str
+
+
+def plan_sweep(conf: SweepConf, cache_dir: Path | None) -> Plan:
+    """Look at every model and at the log's schema, and refuse what cannot run.
+
+    Parameters
+    ----------
+    cache_dir
+        Where the log's fingerprint is remembered; None remembers nothing.
+    """
+    for variant in conf.variants:
+        _check_device(variant)
+        _check_threshold(variant, conf)
+    log = arrow_reader.open_log(conf.replay.path, cache_dir)
+    contract.check_columns(log, conf.replay)
+    plans = tuple(_plan(v, conf, log) for v in conf.variants)
+    groups = tuple(dict.fromkeys(i.group for p in plans for i in p.inputs))
+    return Plan(log, plans, groups, code_hash(package_folders("replay", "slicing")))
+
+
+def members_of(conf: SweepConf, plan: Plan, root: Path, cache_dir: Path) -> tuple[Member, ...]:
+    """Give every variant its identities and its folder."""
+    replay_key = folder_of(cache_dir, plan.log, conf.replay, plan.replay_code).name
+    code = code_hash(package_folders("kernels", "tallies", "metrics", "inference", "gain"))
+    own = {v.label: _own_identity(v, p, conf, replay_key, code) for v, p in zip(conf.variants, plan.plans, strict=True)}
+    found = []
+    for variant, scoring, (label, text) in zip(conf.variants, plan.plans, conf.saved, strict=True):
+        scores, alone = own[label]
+        against = own[conf.champion][1] if conf.champion and label != conf.champion else None
+        identity = Identity(scores, digest(alone, against))
+        found.append(Member(variant, scoring, identity, store.variant_folder(root, label, identity), text))
+    return tuple(found)
+
+
+def conf_hash(variant: VariantConf, conf: SweepConf) -> str:
+    """Hash what a stored result must not have changed in: the variant's and the replay's configuration."""
+    return digest(repr(variant), repr(conf.replay))
+
+
+def _own_identity(variant: VariantConf, plan: ScoringPlan, conf: SweepConf, replay_key: str, code: str) -> tuple[str, str]:
+    runtime = _runtime_version() if plan.source == "onnx" else None
+    scores = digest(
+        plan.sha256, plan.source, repr(plan.inputs), plan.output, plan.transform, plan.batch_rows, plan.device, runtime, replay_key
+    )
+    rule = repr(conf.gain) if variant.threshold.maximise else None
+    metrics = [repr(m) for m in conf.metrics]
+    quality = digest(scores, repr(variant.threshold), rule, str(variant.trained_until), metrics, conf.confidence, conf.seed, code)
+    return scores, quality
+
+
+def _runtime_version() -> str:
+    import onnxruntime
+
+    return str(onnxruntime.__version__)
+
+
+def _plan(variant: VariantConf, conf: SweepConf, log: LogFiles) -> ScoringPlan:
+    if variant.source == "logged":
+        plan = plan_logged(variant)
+    else:
+        assert variant.path is not None
+        summary = inspect_model(variant.path)
+        for name in _named_columns(variant, conf):
+            contract.require(log, f"variant {variant.label}", name)
+        plan = plan_onnx(variant, summary, conf.replay, log)
+    for planned in plan.inputs:
+        contract.check_group(log, planned.group, variant.label)
+    return plan
+
+
+def _named_columns(variant: VariantConf, conf: SweepConf) -> Sequence[str]:
+    named = [name for given in variant.inputs for name in given.columns]
+    return [*named, *(variant.features or conf.replay.features if not variant.inputs else ())]
+
+
+def _check_device(variant: VariantConf) -> None:
+    if variant.device != "cuda":
+        return
+    driver = cuda_driver()
+    if driver.n_devices == 0:
+        raise DeviceError(f"device: cuda was asked for by variant '{variant.label}', and {driver.reason}; use device=cpu")
+    raise DeviceError(f"device: cuda was asked for by variant '{variant.label}', and this version scores on the CPU only; use device=cpu")
+
+
+def _check_threshold(variant: VariantConf, conf: SweepConf) -> None:
+    rule = variant.threshold
+    if rule.value is not None:
+        return
+    if conf.replay.tuning is None:
+        raise ConfigError(
+            f"model.threshold: variant '{variant.label}' finds its threshold on tuning rows, and replay.tuning is null; give a period or a number"
+        )
+    if rule.maximise and conf.gain is None:
+        raise ConfigError(f"model.threshold: variant '{variant.label}' maximises gain, and gain=none; name a gain option or give a number")
+    if rule.match and (conf.champion is None or variant.label == conf.champion):
+        raise ConfigError(
+            f"model.threshold: variant '{variant.label}' matches the champion, and there is no other variant that is it; set champion= or give a number"
+        )

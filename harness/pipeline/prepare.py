@@ -1,0 +1,329 @@
+"""From the log to the prepared replay: decode once, slice once, keep everything memory-mapped."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.errors import ReplayError
+from harness.records.comparison import RowAccount
+from harness.records.conf import ReplayConf
+from harness.records.replay import IMMATURE, JUDGED, InputGroup, LogFiles, PreparedReplay, RowBatch
+from harness.records.tally import ALL, Grid
+from harness.replay import prepared
+from harness.replay.arrow_reader import LogReader
+from harness.replay.columns_file import ArrayWriter, write_array, write_texts
+from harness.slicing import windows as time_windows
+from harness.slicing.columns import BandEncoder, CategoryEncoder, cross
+from harness.slicing.periods import microseconds, roles_of
+
+Progress = Callable[[int, int], None]
+
+
+def prepare(
+    log: LogFiles, conf: ReplayConf, groups: Sequence[InputGroup], cache_dir: Path, code_hash: str, progress: Progress
+) -> PreparedReplay:
+    """Return the prepared replay with a tensor for every group, from the cache where it is there."""
+    folder = prepared.folder_of(cache_dir, log, conf, code_hash)
+    with prepared.locked(folder):
+        if not prepared.is_complete(folder):
+            with prepared.building(folder) as target:
+                _build(log, conf, groups, target, progress)
+        elif lacking := prepared.missing_groups(folder, groups):
+            _add_groups(log, conf, lacking, folder, progress)
+    return prepared.open_prepared(folder)
+
+
+@dataclass
+class _Counts:
+    filtered: int = 0
+    training: int = 0
+    by_period: dict[str, int] = field(default_factory=dict)
+    immature: int = 0
+    unlabelled: int = 0
+    judged: int = 0
+
+
+def _build(log: LogFiles, conf: ReplayConf, groups: Sequence[InputGroup], folder: Path, progress: Progress) -> None:
+    reader = LogReader(log, conf, groups)
+    as_of_us = _as_of(conf, reader)
+    core = _Core(folder, conf)
+    tensors = _Tensors(folder, groups, log)
+    ranges = _Ranges(log, groups)
+    for batch in reader:
+        roles = core.add(batch, as_of_us)
+        kept = ~roles.training
+        tensors.add(batch, kept)
+        ranges.add(batch, kept if conf.reference is None else kept & ((roles.roles & 1) > 0))
+        progress(batch.first_row + batch.n_rows, log.n_rows)
+    reader.finish()
+    grid = core.finish()
+    tensors.finish()
+    account = core.account(log.n_rows)
+    notes = _notes(conf, reader.n_nan)
+    contract = ranges.contract("reference" if conf.reference else "all rows that are not training rows")
+    prepared.write_meta(folder, log.fingerprint, grid, account, notes, contract)
+
+
+def _add_groups(log: LogFiles, conf: ReplayConf, groups: Sequence[InputGroup], folder: Path, progress: Progress) -> None:
+    reader = LogReader(log, conf, groups)
+    as_of_us = _as_of(conf, reader)
+    tensors = _Tensors(folder, groups, log)
+    for batch in reader:
+        roles = roles_of(batch.timestamps_us, len(batch.labels), conf, as_of_us)
+        tensors.add(batch, ~roles.training)
+        progress(batch.first_row + batch.n_rows, log.n_rows)
+    tensors.finish()
+
+
+def _as_of(conf: ReplayConf, reader: LogReader) -> int | None:
+    span = reader.time_range()
+    if span is None:
+        return None
+    return microseconds(conf.label_maturity.as_of) if conf.label_maturity.as_of else span[1]
+
+
+def _notes(conf: ReplayConf, n_nan: dict[str, int]) -> list[str]:
+    notes = []
+    if conf.timestamp and not conf.label_maturity.stated:
+        notes.append("label_maturity is not set: the youngest rows are judged as if their labels were final")
+    if conf.timestamp is None:
+        notes.append("the log has no time column: all rows are judged, and whether a model was trained on them is not known")
+    with_nan = {k: v for k, v in n_nan.items() if v}
+    if with_nan:
+        most = ", ".join(f"{k} {v:,}" for k, v in sorted(with_nan.items(), key=lambda item: -item[1])[:4])
+        more = f" and {len(with_nan) - 4} more" if len(with_nan) > 4 else ""
+        notes.append(f"features with missing values, passed to the models as NaN (rows): {most}{more}")
+    if conf.limit:
+        notes.append(f"replay.limit={conf.limit}: only the first rows were read; such a result can never pass a review")
+    return notes
+
+
+class _Core:
+    """Labels, roles, slices and windows of the rows that are kept."""
+
+    def __init__(self, folder: Path, conf: ReplayConf) -> None:
+        self.folder, self.conf, self.counts = folder, conf, _Counts()
+        self.judged = ArrayWriter(folder / "judged_labels.arrow", np.int8, None)
+        self.tuning = ArrayWriter(folder / "tuning_labels.arrow", np.int8, None)
+        self.roles = ArrayWriter(folder / "roles.arrow", np.uint8, None)
+        self.times = ArrayWriter(folder / "timestamps_us.arrow", np.int64, None) if conf.timestamp else None
+        self.encoders = [BandEncoder(s) if s.edges else CategoryEncoder(s, conf.max_slices) for s in conf.slice_columns]
+        self.columns = [ArrayWriter(folder / f"slice-{i}.arrow", np.int32, None) for i in range(len(self.encoders))]
+
+    def add(self, batch: RowBatch, as_of_us: int | None) -> Any:
+        """Add a batch and return what its rows are used for."""
+        found = roles_of(batch.timestamps_us, len(batch.labels), self.conf, as_of_us)
+        kept = ~found.training
+        roles, labels = found.roles[kept], batch.labels[kept]
+        in_judged = (roles & JUDGED) > 0
+        mature = in_judged & ((roles & IMMATURE) == 0)
+        judged = mature & (labels >= 0)
+        self.judged.append(np.where(judged, labels, np.int8(-1)))
+        self.tuning.append(np.where((roles & 2) > 0, labels, np.int8(-1)))
+        self.roles.append(roles)
+        if self.times is not None and batch.timestamps_us is not None:
+            self.times.append(batch.timestamps_us[kept])
+        self._count(batch, roles, int(found.training.sum()), in_judged, mature, judged)
+        self._encode(batch, kept, in_judged)
+        return found
+
+    def _count(
+        self,
+        batch: RowBatch,
+        roles: NDArray[np.uint8],
+        n_training: int,
+        in_judged: NDArray[np.bool_],
+        mature: NDArray[np.bool_],
+        judged: NDArray[np.bool_],
+    ) -> None:
+        counts = self.counts
+        counts.filtered += batch.n_rows - len(batch.labels)
+        counts.training += n_training
+        for bits, name in ((3, "reference and tuning period"), (1, "reference period"), (2, "tuning period")):
+            counts.by_period[name] = counts.by_period.get(name, 0) + int(((roles & 3) == bits).sum())
+        counts.immature += int(in_judged.sum() - mature.sum())
+        counts.unlabelled += int(mature.sum() - judged.sum())
+        counts.judged += int(judged.sum())
+
+    def _encode(self, batch: RowBatch, kept: NDArray[np.bool_], in_judged: NDArray[np.bool_]) -> None:
+        categories, numbers = iter(batch.categories), iter(batch.numbers)
+        for encoder, writer in zip(self.encoders, self.columns, strict=True):
+            # Only rows of the judged period name slices; elsewhere the id is 0 and nobody reads it.
+            ids = np.zeros(len(in_judged), np.int32)
+            if isinstance(encoder, BandEncoder):
+                ids[in_judged] = encoder.add(next(numbers)[kept][in_judged])
+            else:
+                column = next(categories)
+                subset = type(column)(column.codes[kept][in_judged], column.values)
+                ids[in_judged] = encoder.add(subset)
+            writer.append(ids)
+
+    def account(self, n_log: int) -> RowAccount:
+        """Return how many rows are judged and why the others are not."""
+        c = self.counts
+        read = min(n_log, self.conf.limit or n_log)
+        reasons = [
+            ("beyond replay.limit", n_log - read),
+            ("left out by replay.where", c.filtered),
+            ("training period", c.training),
+            *c.by_period.items(),
+            ("label not yet mature", c.immature),
+            ("label not known", c.unlabelled),
+        ]
+        return RowAccount(n_log, c.judged, tuple((r, n) for r, n in reasons if n))
+
+    def finish(self) -> Grid:
+        """Refuse a log without judged rows, then give slices and windows their final ids."""
+        if self.counts.judged == 0:
+            raise ReplayError(f"replay: no row is left to judge ({_listed(self.account(0))}); widen the judged period or give labels")
+        slice_by, slice_value, columns = self._slices()
+        windows = self._windows()
+        n_slices = len(slice_by)
+        dtype = np.uint16 if n_slices <= np.iinfo(np.uint16).max else np.int32
+        n_rows = len(self.judged.mapped())
+        matrix = ArrayWriter(self.folder / "slice_ids.arrow", dtype, len(columns) + 1)
+        for start in range(0, n_rows, 1 << 20):
+            stop = min(start + (1 << 20), n_rows)
+            block = np.zeros((stop - start, len(columns) + 1), dtype)
+            for j, (offset, ids) in enumerate(columns):
+                block[:, j + 1] = offset + ids[start:stop]
+            matrix.append(block)
+        matrix.finish()
+        for writer in self.columns:
+            writer.discard()
+        for array in (self.judged, self.tuning, self.roles, self.times):
+            if array is not None:
+                array.finish()
+        return Grid(slice_by, slice_value, windows)
+
+    def _slices(self) -> tuple[tuple[str, ...], tuple[str, ...], list[tuple[int, NDArray[np.int32]]]]:
+        by, value, columns = [ALL], [ALL], []
+        final: dict[str, tuple[NDArray[np.int32], tuple[str, ...]]] = {}
+        for conf, encoder, writer in zip(self.conf.slice_columns, self.encoders, self.columns, strict=True):
+            remap, names = encoder.finish()
+            ids = writer.mapped()
+            for start in range(0, len(ids), 1 << 20):  # in place, block by block: the whole column stays in the file
+                ids[start : start + (1 << 20)] = np.maximum(remap[ids[start : start + (1 << 20)]], 0)
+            final[conf.column] = ids, names
+        for columns_of in [(s.column,) for s in self.conf.slice_columns] + list(self.conf.crosses):
+            if len(columns_of) == 1:
+                ids, names = final[columns_of[0]]
+            else:
+                ids, names = self._cross(columns_of, final)
+            columns.append((len(by), ids))
+            by += ["*".join(columns_of)] * len(names)
+            value += names
+            if len(by) - 1 > self.conf.max_slices:
+                raise ReplayError(
+                    f"replay.slices: {len(by) - 1:,} slices up to {'*'.join(columns_of)}, above slices.max_slices={self.conf.max_slices:,};"
+                    " slice by fewer or coarser columns, or raise max_slices"
+                )
+        return tuple(by), tuple(value), columns
+
+    def _cross(self, names_of: tuple[str, ...], final: dict[str, Any]) -> tuple[NDArray[np.int32], tuple[str, ...]]:
+        in_judged = (self.roles.mapped() & JUDGED) > 0
+        dense, names = cross([final[c][0][in_judged] for c in names_of], [final[c][1] for c in names_of])
+        ids = np.zeros(len(in_judged), np.int32)
+        ids[in_judged] = dense
+        return ids, names
+
+    def _windows(self) -> tuple[str, ...]:
+        conf = self.conf
+        judged = self.judged.mapped() >= 0
+        if conf.windows and self.times is not None:
+            keys = time_windows.window_keys(self.times.mapped(), conf.windows)
+            names = [(k, time_windows.window_name(k, conf.windows)) for k in np.unique(keys[judged]).tolist()]
+        elif conf.window_rows:
+            keys = np.maximum(np.cumsum(judged) - 1, 0) // conf.window_rows
+            names = [(k, time_windows.row_window_name(k, conf.window_rows)) for k in np.unique(keys[judged]).tolist()]
+        else:
+            return (ALL,)
+        ids, _ = time_windows.dense(keys, judged)
+        write_array(self.folder / "window_ids.arrow", ids)
+        return (ALL, *(name for _, name in names))
+
+
+def _listed(account: RowAccount) -> str:
+    return ", ".join(f"{reason}: {n:,}" for reason, n in account.left_out) or "the log is empty"
+
+
+class _Tensors:
+    """One row-major matrix per input group."""
+
+    def __init__(self, folder: Path, groups: Sequence[InputGroup], log: LogFiles) -> None:
+        self.folder, self.groups = folder, groups
+        self._texts: dict[int, list[NDArray[Any]]] = {i: [] for i, g in enumerate(groups) if g.dtype == "string"}
+        self._writers: dict[int, ArrayWriter] = {}
+        for i, group in enumerate(groups):
+            if i not in self._texts:
+                width = sum(c.width for c in (log.column(name) for name in group.columns) if c is not None)
+                dtype = {"float": np.float32, "double": np.float64, "int64": np.int64}[group.dtype]
+                self._writers[i] = ArrayWriter(prepared.tensor_file(folder, group), dtype, width)
+
+    def add(self, batch: RowBatch, kept: NDArray[np.bool_]) -> None:
+        """Append the kept rows of a batch."""
+        for i, rows in enumerate(batch.tensors):
+            if i in self._texts:
+                self._texts[i].append(rows[kept])
+            else:
+                self._writers[i].append(rows[kept])
+
+    def finish(self) -> None:
+        """Write every tensor file."""
+        for writer in self._writers.values():
+            writer.finish()
+        for i, parts in self._texts.items():
+            path = prepared.tensor_file(self.folder, self.groups[i])
+            temporary = path.with_suffix(".tmp")
+            write_texts(temporary, np.concatenate(parts))
+            temporary.replace(path)
+
+
+class _Ranges:
+    """Missing values and range of each numeric feature over the reference rows: the inferred contract."""
+
+    def __init__(self, log: LogFiles, groups: Sequence[InputGroup]) -> None:
+        self.log, self.groups, self.n_rows = log, groups, 0
+        self._found: dict[str, tuple[int, float, float]] = {}
+
+    def add(self, batch: RowBatch, rows: NDArray[np.bool_]) -> None:
+        """Take in the chosen rows of a batch."""
+        self.n_rows += int(rows.sum())
+        done = set[str]()
+        for group, tensor in zip(self.groups, batch.tensors, strict=True):
+            if group.dtype == "string" or tensor.shape[1] != len(group.columns):
+                continue
+            for j, name in enumerate(group.columns):
+                if name in done:
+                    continue
+                done.add(name)
+                values = tensor[rows, j].astype(np.float64)
+                present = values[~np.isnan(values)]
+                n_missing, low, high = self._found.get(name, (0, np.inf, -np.inf))
+                low = min(low, float(present.min())) if len(present) else low
+                high = max(high, float(present.max())) if len(present) else high
+                self._found[name] = n_missing + len(values) - len(present), low, high
+
+    def contract(self, inferred_from: str) -> dict[str, Any]:
+        """Return the contract as it is written beside the results."""
+        columns = []
+        for column in self.log.columns:
+            n_missing, low, high = self._found.get(column.name, (None, np.inf, -np.inf))
+            known = n_missing is not None and low <= high
+            columns.append(
+                {
+                    "name": column.name,
+                    "type": column.type,
+                    "nullable": None if n_missing is None else n_missing > 0,
+                    "n_missing": n_missing,
+                    "minimum": low if known else None,
+                    "maximum": high if known else None,
+                }
+            )
+        return {"inferred_from": inferred_from, "n_rows": self.n_rows, "columns": columns}

@@ -1,0 +1,203 @@
+"""The quality phase: every variant is scored and reduced in a child process of its own."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.errors import ReplayError
+from harness.records.conf import SweepConf, VariantConf
+from harness.records.model import ScoringPlan
+from harness.records.replay import PreparedReplay
+from harness.records.run import OK, Identity, RunRecord
+from harness.runs import folder as files
+from harness.runs import store
+from harness.workers.child import Channel, run_child
+
+_REPORT_EVERY_S = 0.2
+
+
+@dataclass(frozen=True)
+class Member:
+    """One variant of the sweep with everything that is known before it runs."""
+
+    conf: VariantConf
+    plan: ScoringPlan
+    identity: Identity
+    folder: Path
+    yaml: str
+
+
+@dataclass(frozen=True)
+class QualityResult:
+    """What a quality child gives back; its tables are already on disk."""
+
+    threshold: float
+    n_judged: int
+    n_in_training: int
+    n_scored: int
+    inference_s: float
+    scores_reused: bool
+
+
+def run_quality(
+    member: Member, champion: Member | None, conf: SweepConf, prepared: PreparedReplay, root: Path, on_rows: Callable[[int], None]
+) -> RunRecord:
+    """Score and reduce one variant; whatever happens, the result is a record and not an exception."""
+    began = time.perf_counter()
+    member.folder.mkdir(parents=True, exist_ok=True)
+    (member.folder / store.RUN).unlink(missing_ok=True)
+    files.write_text(member.folder / store.CONFIG, member.yaml)
+    (member.folder / store.LOG).write_text("")
+    kept = None if conf.force else store.kept_scores(root, member.identity, member.folder)
+    work = (member, champion, conf, prepared.folder, kept)
+    outcome = run_child(score_and_reduce, work, conf.timeout_s, member.folder / store.LOG, on_rows)
+    result: QualityResult | None = outcome.value
+    record = RunRecord(
+        variant=member.conf.label,
+        status=outcome.status,
+        reason=outcome.reason,
+        identity=member.identity,
+        source=member.plan.source,
+        precision=member.conf.precision,
+        device=member.plan.device,
+        model_sha256=member.plan.sha256,
+        trained_until=member.conf.trained_until.isoformat() if member.conf.trained_until else None,
+        threshold=result.threshold if result else None,
+        n_judged=result.n_judged if result else None,
+        n_in_training=result.n_in_training if result else None,
+        n_scored=result.n_scored if result else None,
+        inference_s=result.inference_s if result else None,
+        elapsed_s=time.perf_counter() - began,
+        scores_reused=bool(result and result.scores_reused),
+        batch_rows=member.plan.batch_rows,
+    )
+    store.write_run(member.folder, record)
+    return record
+
+
+def score_and_reduce(
+    channel: Channel, member: Member, champion: Member | None, conf: SweepConf, replay_folder: Path, kept: Path | None
+) -> QualityResult:
+    """Do the work of one variant inside its child: scores, tallies, paired tallies, metrics."""
+    from harness.inference.scores import check_scores
+    from harness.replay.prepared import open_prepared
+    from harness.report.metric_frames import metrics_frame
+    from harness.tallies.binary import tally_binary
+    from harness.tallies.stored import to_columns
+
+    prepared = open_prepared(replay_folder)
+    began = time.perf_counter()
+    if kept is not None:
+        store.link(kept, member.folder / store.SCORES)
+        scores = store.read_scores(member.folder / store.SCORES)
+    else:
+        scores = _scores(member.plan, prepared, channel)
+    inference_s = time.perf_counter() - began
+    check_scores(scores, member.plan)
+    if kept is None:
+        store.write_scores(member.folder, scores)
+    champion_scores = store.read_scores(champion.folder / store.SCORES) if champion else None
+    champion_threshold = _champion_threshold(champion)
+    threshold = _threshold(member.conf, scores, prepared, conf, champion_scores, champion_threshold)
+    labels = judged_labels(prepared, (member.conf,))
+    needs_ranks = any(m.needs_ranks for m in conf.metrics)
+    tally = tally_binary(scores, labels, prepared.slice_ids, prepared.window_ids, prepared.grid, threshold, with_ranks=needs_ranks)
+    files.write_columns(member.folder / store.TALLIES, to_columns(tally))
+    if champion is not None and champion_scores is not None and champion_threshold is not None:
+        _pair(member, champion, scores, champion_scores, threshold, champion_threshold, prepared)
+    channel.progress(prepared.n_rows)
+    values = [m.compute(tally, conf.confidence, conf.seed) for m in conf.metrics]
+    files.write_parquet(member.folder / store.METRICS, metrics_frame(member.conf.label, prepared.grid, values, tally, conf.confidence))
+    n_judged = int((labels >= 0).sum())
+    return QualityResult(threshold, n_judged, prepared.account.n_judged - n_judged, len(scores), inference_s, kept is not None)
+
+
+def judged_labels(prepared: PreparedReplay, variants: Sequence[VariantConf]) -> NDArray[np.int8]:
+    """Return the labels of rows that none of these variants has learned from, int8 [n]; -1 elsewhere."""
+    from harness.slicing.periods import microseconds
+
+    ends = [microseconds(v.trained_until) for v in variants if v.trained_until is not None]
+    times = prepared.timestamps_us
+    if not ends or times is None:
+        return prepared.judged_labels
+    seen = (times < max(ends)) & (prepared.judged_labels >= 0)
+    return np.where(seen, np.int8(-1), prepared.judged_labels) if seen.any() else prepared.judged_labels
+
+
+def _scores(plan: ScoringPlan, prepared: PreparedReplay, channel: Channel) -> NDArray[np.float32]:
+    from harness.inference.scores import positive_scores
+    from harness.replay.prepared import open_tensor
+
+    tensors = [open_tensor(prepared.folder, planned.group) for planned in plan.inputs]
+    score: Callable[[Sequence[NDArray[Any]]], NDArray[np.float32]]
+    if plan.source == "logged":
+
+        def score(batch: Sequence[NDArray[Any]]) -> NDArray[np.float32]:
+            return positive_scores(batch[0][:, 0], plan)
+    else:
+        from harness.inference.onnx_cpu import OnnxCpu
+
+        score = OnnxCpu(plan).score
+    scores = np.empty(prepared.n_rows, np.float32)
+    reported = time.monotonic()
+    for start in range(0, prepared.n_rows, plan.batch_rows):
+        stop = min(start + plan.batch_rows, prepared.n_rows)
+        scores[start:stop] = score([t[start:stop] for t in tensors])
+        if time.monotonic() - reported > _REPORT_EVERY_S:
+            reported = time.monotonic()
+            channel.progress(stop)
+    return scores
+
+
+def _champion_threshold(champion: Member | None) -> float | None:
+    record = store.read_run(champion.folder) if champion else None
+    return record.threshold if record and record.status == OK else None
+
+
+def _threshold(
+    variant: VariantConf,
+    scores: NDArray[np.float32],
+    prepared: PreparedReplay,
+    conf: SweepConf,
+    champion_scores: NDArray[np.float32] | None,
+    champion_threshold: float | None,
+) -> float:
+    from harness.gain.threshold import best_threshold, threshold_for_rate, threshold_matching
+
+    rule = variant.threshold
+    if rule.value is not None:
+        return rule.value
+    tuning = (prepared.roles & 2) > 0
+    if rule.maximise is not None:
+        return best_threshold(scores[tuning], prepared.tuning_labels[tuning], conf.gain)
+    if rule.selection_rate is not None:
+        return threshold_for_rate(scores[tuning], rule.selection_rate)
+    if champion_scores is None or champion_threshold is None:
+        raise ReplayError("model.threshold: match: champion needs a champion that was scored; name one, or give a number")
+    return threshold_matching(scores[tuning], champion_scores[tuning], champion_threshold)
+
+
+def _pair(
+    member: Member,
+    champion: Member,
+    scores: NDArray[np.float32],
+    champion_scores: NDArray[np.float32],
+    threshold: float,
+    champion_threshold: float,
+    prepared: PreparedReplay,
+) -> None:
+    from harness.tallies.paired import tally_paired
+    from harness.tallies.stored import to_columns
+
+    labels = judged_labels(prepared, (member.conf, champion.conf))
+    paired = tally_paired(
+        champion_scores, scores, labels, prepared.slice_ids, prepared.window_ids, prepared.grid, champion_threshold, threshold
+    )
+    files.write_columns(member.folder / store.PAIRED, to_columns(paired))

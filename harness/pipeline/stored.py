@@ -1,0 +1,122 @@
+"""`harness compare`, `signoff` and `status`: answers from what a results folder holds, without inference."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+from rich.table import Table
+
+from harness.config import compose_sweep
+from harness.errors import ConfigError, ResultsError, one_of
+from harness.pipeline import reports
+from harness.pipeline.evaluate import evaluate
+from harness.pipeline.planning import conf_hash
+from harness.pipeline.progress import say
+from harness.records.conf import SweepConf
+from harness.records.run import OK, PENDING
+from harness.report.table import report_console
+from harness.runs import folder as files
+from harness.runs.manifest import Manifest, read_manifest
+
+_FROM_STORED = ("price", "gain", "review", "metrics", "candidate", "confidence")
+
+
+def compare(directory: str, overrides: Sequence[str], config_dirs: Sequence[str]) -> int:
+    """Make the tables and the report again, also with another price, gain, review or metric."""
+    root, manifest, conf = _stored(directory, overrides, config_dirs)
+    with files.writing(root):
+        evaluation = evaluate(root, conf, manifest)
+        reports.write_comparison(root, evaluation)
+        reports.write_signoff(root, evaluation, conf)
+    reports.show(evaluation)
+    return evaluation.signoff.exit_code
+
+
+def signoff(directory: str, overrides: Sequence[str], config_dirs: Sequence[str]) -> int:
+    """Apply a review's gates to the stored evidence, keep the review, and print the verdict."""
+    root, manifest, conf = _stored(directory, overrides, config_dirs)
+    with files.writing(root):
+        evaluation = evaluate(root, conf, manifest)
+        review = reports.write_signoff(root, evaluation, conf)
+    sign = evaluation.signoff
+    console = report_console()
+    table = Table(box=None, pad_edge=False)
+    for title in ("challenger", "gate", "status", "why"):
+        table.add_column(title, overflow="fold")
+    for verdict in sign.verdicts:
+        for i, gate in enumerate(verdict.gates):
+            table.add_row(verdict.variant if i == 0 else "", gate.gate, gate.status, gate.sentence)
+    console.print(table, markup=False) if sign.verdicts else None
+    console.print(f"\n{sign.status}: {sign.reason}", markup=False, highlight=False, soft_wrap=True)
+    console.print(f"written: {review}", markup=False, highlight=False, soft_wrap=True)
+    return sign.exit_code
+
+
+def status(directory: str) -> int:
+    """Say how far a running or interrupted sweep is."""
+    root = Path(directory)
+    manifest = read_manifest(root)
+    console = report_console()
+    running = _is_running(root)
+    ended = len(manifest.members) - manifest.n_pending
+    state = "running" if running else "finished" if manifest.phase == "done" else "interrupted"
+    console.print(
+        f"{manifest.name}: {state}, phase {manifest.phase}, {ended} of {len(manifest.members)} variants scored, last change {manifest.updated_at}",
+        highlight=False,
+    )
+    for member in manifest.members:
+        console.print(
+            f"  {member.variant}: {member.status}" + (f": {member.reason}" if member.reason else ""),
+            markup=False,
+            highlight=False,
+            soft_wrap=True,
+        )
+    if state == "interrupted":
+        console.print(f"next: harness sweep {' '.join(manifest.overrides)}", markup=False, highlight=False, soft_wrap=True)
+    return 0
+
+
+def _is_running(root: Path) -> bool:
+    try:
+        with FileLock(root / ".lock", timeout=0):
+            return False
+    except Timeout:
+        return True
+    except OSError:  # a folder that cannot be written is nobody's running sweep
+        return False
+
+
+def _stored(directory: str, overrides: Sequence[str], config_dirs: Sequence[str]) -> tuple[Path, Manifest, SweepConf]:
+    root = Path(directory)
+    manifest = read_manifest(root)
+    for override in overrides:
+        key = override.split("=")[0].lstrip("+~")
+        if key.split(".")[0].split("/")[0] not in _FROM_STORED:
+            raise ConfigError(
+                f"{key}: cannot be changed without the log; run harness sweep with it. From stored results: {one_of(_FROM_STORED)}"
+            )
+    given = {o.split("=")[0] for o in overrides}
+    kept = [o for o in manifest.overrides if o.split("=")[0] not in given]
+    conf = compose_sweep([*kept, *overrides], [*manifest.conf_dirs, *config_dirs])
+    _unchanged(manifest, conf)
+    pending = [m.variant for m in manifest.members if m.status == PENDING]
+    if pending:
+        say(f"{len(pending)} variants have not been scored: {one_of(pending)}; they are left out")
+        manifest = replace(manifest, members=tuple(m for m in manifest.members if m.status != PENDING))
+        conf = replace(conf, variants=tuple(v for v in conf.variants if v.label not in pending))
+    if not any(m.status == OK for m in manifest.members):
+        raise ResultsError(f"results: no variant of {root} was scored; run the sweep again")
+    return root, manifest, conf
+
+
+def _unchanged(manifest: Manifest, conf: SweepConf) -> None:
+    now = {v.label: conf_hash(v, conf) for v in conf.variants}
+    for member in manifest.members:
+        if now.get(member.variant) != member.conf_hash:
+            raise ConfigError(
+                f"variant '{member.variant}': its configuration or the replay's has changed since the sweep;"
+                f" run it again: harness sweep {' '.join(manifest.overrides)}"
+            )

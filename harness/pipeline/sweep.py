@@ -1,0 +1,195 @@
+"""`harness sweep`: prepare the replay, score every variant, time them, compare, apply the gates, write the report."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+
+from harness.config import Composer, compose_sweep
+from harness.cost.price_sheet import load_price
+from harness.cost.traffic import traffic_from
+from harness.meters.machine import capture
+from harness.pipeline import environment, reports
+from harness.pipeline.evaluate import evaluate
+from harness.pipeline.planning import Plan, conf_hash, members_of, plan_sweep
+from harness.pipeline.prepare import prepare
+from harness.pipeline.progress import bar, say
+from harness.pipeline.quality import Member, run_quality
+from harness.pipeline.speed import estimate_s, run_speed
+from harness.records.conf import SweepConf
+from harness.records.money import Traffic
+from harness.records.replay import PreparedReplay
+from harness.records.run import OK, PENDING
+from harness.replay.prepared import read_contract
+from harness.runs import folder as files
+from harness.runs import store
+from harness.runs.identity import git_state
+from harness.runs.manifest import FORMAT, Manifest, ManifestMember, write_manifest, write_replay
+from harness.units import human_bytes, human_seconds
+
+
+def sweep(overrides: Sequence[str], config_dirs: Sequence[str], dry_run: bool) -> int:
+    """Run a sweep and return its exit code; with `dry_run` say what it would take and write nothing."""
+    conf = compose_sweep(overrides, config_dirs)
+    for option in Composer(config_dirs).overridden() if config_dirs else ():
+        say(f"conf: your {option} is used instead of the shipped one")
+    cache_dir = Path(conf.cache_dir)
+    plan = plan_sweep(conf, None if dry_run else cache_dir)
+    if conf.price is not None:
+        load_price(Path(conf.price.file), conf.price, datetime.now(UTC).date())
+    if dry_run:
+        _say_plan(conf, plan)
+        return 0
+    kernels = environment.set_environment(cache_dir)
+    root = Path(conf.results_dir) / conf.name
+    with files.writing(root):
+        prepared = _prepare(conf, plan, cache_dir)
+        if environment.compile_kernels(kernels, str(prepared.slice_ids.dtype), prepared.window_ids is not None, conf.timeout_s):
+            say("kernels: compiled (once for this machine)")
+        members = members_of(conf, plan, root, cache_dir)
+        manifest = _begin(root, conf, plan, members, prepared, overrides, config_dirs)
+        manifest = _quality(root, conf, members, prepared, manifest)
+        ok = [m for m in members if any(x.variant == m.conf.label and x.status == OK for x in manifest.members)]
+        manifest = _phase(root, manifest, "speed")
+        run_speed(ok, conf, prepared, say)
+        evaluation = evaluate(root, conf, manifest)
+        reports.write_comparison(root, evaluation)
+        review = reports.write_signoff(root, evaluation, conf)
+        _phase(root, manifest, "done")
+    reports.show(evaluation)
+    say(f"written: {root} (sign-off: {review / 'signoff.html'})")
+    return evaluation.signoff.exit_code
+
+
+def _prepare(conf: SweepConf, plan: Plan, cache_dir: Path) -> PreparedReplay:
+    began = time.perf_counter()
+    with bar("replay", plan.log.n_rows) as progress:
+        prepared = prepare(plan.log, conf.replay, plan.groups, cache_dir, plan.replay_code, lambda done, _: progress(done))
+    say(f"replay: {plan.log.n_rows:,} rows of {len(plan.log.paths)} file(s) ready in {human_seconds(time.perf_counter() - began)}")
+    return prepared
+
+
+def _begin(
+    root: Path,
+    conf: SweepConf,
+    plan: Plan,
+    members: Sequence[Member],
+    prepared: PreparedReplay,
+    overrides: Sequence[str],
+    config_dirs: Sequence[str],
+) -> Manifest:
+    traffic = _traffic(conf, prepared)
+    write_replay(root, prepared.grid, prepared.account, prepared.notes, read_contract(prepared.folder), traffic)
+    git, now = git_state(), _now()
+    entries = []
+    for member in members:
+        done = not conf.force and store.finished(member.folder, member.identity, conf.champion not in (None, member.conf.label))
+        where = str(member.folder.relative_to(root))
+        entries.append(
+            ManifestMember(member.conf.label, where, OK if done else PENDING, None, member.identity, conf_hash(member.conf, conf))
+        )
+    manifest = Manifest(
+        format=FORMAT,
+        name=conf.name,
+        phase="quality",
+        overrides=tuple(overrides),
+        conf_dirs=tuple(str(Path(d).resolve()) for d in config_dirs),
+        champion=conf.champion,
+        candidate=conf.candidate,
+        replay_fingerprint=plan.log.fingerprint,
+        prepared_folder=str(prepared.folder.resolve()),
+        first_judged=_first_judged(prepared),
+        limited=conf.replay.limit is not None,
+        harness_version=version("replay-harness"),
+        git_commit=git.commit,
+        git_dirty=git.dirty,
+        machine=capture(),
+        started_at=now,
+        updated_at=now,
+        members=tuple(entries),
+    )
+    write_manifest(root, manifest)
+    return manifest
+
+
+def _quality(root: Path, conf: SweepConf, members: Sequence[Member], prepared: PreparedReplay, manifest: Manifest) -> Manifest:
+    champion = next((m for m in members if m.conf.label == conf.champion), None)
+    ordered = sorted(members, key=lambda m: m is not champion)  # the champion first: the others are paired with its scores
+    status = {m.variant: m.status for m in manifest.members}
+    for i, member in enumerate(ordered, 1):
+        label = member.conf.label
+        if status[label] == OK:
+            say(f"quality: {label} ({i} of {len(ordered)}): unchanged, kept")
+            continue
+        against = champion if champion and champion is not member and status[champion.conf.label] == OK else None
+        with bar(label, prepared.n_rows) as progress:
+            record = run_quality(member, against, conf, prepared, root, progress)
+        status[label] = record.status
+        took = human_seconds(record.elapsed_s or 0.0)
+        say(f"quality: {label} ({i} of {len(ordered)}): {record.status} in {took}" + (f": {record.reason}" if record.reason else ""))
+        manifest = manifest.with_status(label, record.status, record.reason, _now())
+        write_manifest(root, manifest)
+    return manifest
+
+
+def _phase(root: Path, manifest: Manifest, phase: str) -> Manifest:
+    manifest = replace(manifest, phase=phase, updated_at=_now())
+    write_manifest(root, manifest)
+    return manifest
+
+
+def _traffic(conf: SweepConf, prepared: PreparedReplay) -> Traffic | None:
+    if prepared.timestamps_us is None:
+        return None
+    judged = prepared.timestamps_us[(prepared.roles & 4) > 0]
+    return traffic_from(judged, conf.replay.rows_per_request, None)
+
+
+def _first_judged(prepared: PreparedReplay) -> str | None:
+    if prepared.timestamps_us is None:
+        return None
+    first = int(prepared.timestamps_us[prepared.judged_labels >= 0].min())
+    return str(np.datetime64(first, "us").astype("datetime64[s]"))
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _say_plan(conf: SweepConf, plan: Plan) -> None:
+    n_rows, n_variants = plan.log.n_rows, len(conf.variants)
+    widths = [
+        sum(c.width for c in (plan.log.column(name) for name in g.columns) if c) * (4 if g.dtype == "float" else 8) for g in plan.groups
+    ]
+    n_ids = 1 + len(conf.replay.slice_columns) + len(conf.replay.crosses)
+    row_bytes = sum(widths) + 2 * n_ids + 4 * bool(conf.replay.windows) + 8 * bool(conf.replay.timestamp) + 3
+    onnx = [p for p in plan.plans if p.source == "onnx"]
+    lines = [
+        f"{conf.name}: {n_variants} variants: {', '.join(v.label for v in conf.variants)}",
+        f"rows: up to {min(n_rows, conf.replay.limit or n_rows):,} of {len(plan.log.paths)} file(s)",
+        f"disk: {human_bytes(n_rows * row_bytes)} of prepared replay under {conf.cache_dir}, {human_bytes(4.0 * n_rows * n_variants)} of scores under {conf.results_dir}",
+        f"memory: about {human_bytes(40.0 * n_rows + 3e8)} in one child at a time, besides mapped pages",
+        f"time: speed phase {human_seconds(estimate_s(len(onnx), conf.measure) if conf.measure.protocol != 'none' else 0.0)};"
+        f" quality phase {_quality_estimate(onnx, n_rows)}",
+        "dry run: nothing was written",
+    ]
+    for line in lines:
+        say(line)
+
+
+def _quality_estimate(plans: Sequence[object], n_rows: int) -> str:
+    from harness.pipeline.probe import seconds_per_row
+
+    total = sum(seconds_per_row(p) for p in plans)
+    return (
+        "not known (a model could not be run on zeros)"
+        if math.isnan(total)
+        else f"about {human_seconds(total * n_rows + 2.0 * len(plans))}"
+    )

@@ -1,0 +1,1 @@
+"""Frozen dataclasses that are handed between rooms."""

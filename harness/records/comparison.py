@@ -1,0 +1,74 @@
+"""One row per variant: the table that a person compares variants by."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from harness.records.measurement import Measurement
+from harness.records.money import CostRow, GainRow
+
+
+@dataclass(frozen=True)
+class MetricSummary:
+    """One metric over all rows, with its interval and its paired difference to the champion (None: no champion)."""
+
+    metric: str
+    value: float
+    ci_low: float
+    ci_high: float
+    vs_champion: float | None
+    vs_champion_ci_low: float | None
+    vs_champion_ci_high: float | None
+
+
+@dataclass(frozen=True)
+class ComparisonRow:
+    """One variant of `comparison.csv`; None where something was not measured."""
+
+    variant: str
+    status: str
+    reason: str | None
+    precision: str
+    device: str
+    n_rows: int | None
+    metrics: tuple[MetricSummary, ...]
+    worst_slice: str | None
+    worst_slice_metric: float | None
+    worst_slice_vs_champion: float | None
+    measurement: Measurement | None
+    cost: CostRow | None
+    gain: GainRow | None
+    net_per_1k: float | None
+    net_per_1k_ci_low: float | None
+    net_per_1k_ci_high: float | None
+    currency: str | None
+    pareto: bool | None
+    verdict: str
+
+    def metric(self, name: str) -> MetricSummary | None:
+        """Return the summary of one metric, or None when it was not computed."""
+        return next((m for m in self.metrics if m.metric == name), None)
+
+
+@dataclass(frozen=True)
+class RowAccount:
+    """How many rows of the log were judged, and why the others were not."""
+
+    n_log: int
+    n_judged: int
+    left_out: tuple[tuple[str, int], ...]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The whole comparison of a sweep, ready to be shown or written."""
+
+    name: str
+    champion: str | None
+    account: RowAccount
+    parity: str
+    training_note: str
+    rows: tuple[ComparisonRow, ...]
+    headline_metrics: tuple[str, ...]
+    notes: tuple[str, ...]
+    next_command: str

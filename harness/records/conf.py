@@ -1,0 +1,194 @@
+"""The configuration after it was composed and checked: what the fixed conf groups hold, typed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+
+@dataclass(frozen=True)
+class SliceColumn:
+    """A column to slice by; numeric ones are cut at `edges` into [a, b) bands, open at both ends."""
+
+    column: str
+    edges: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True)
+class Period:
+    """A stretch of the log, `since` <= timestamp < `until`, in UTC; None is open."""
+
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Filter:
+    """Rows are kept when `column` holds one of `values`."""
+
+    column: str
+    values: tuple[Any, ...]
+
+
+@dataclass(frozen=True)
+class Production:
+    """Columns in which the log holds what the live model did; None where it was not logged."""
+
+    version: str | None = None
+    score: str | None = None
+    latency_ms: str | None = None
+    error: str | None = None
+
+
+@dataclass(frozen=True)
+class LabelMaturity:
+    """Rows younger than `age_s` at `as_of` (the log's last timestamp when None) are not judged."""
+
+    age_s: float = 0.0
+    as_of: datetime | None = None
+    stated: bool = False
+
+
+@dataclass(frozen=True)
+class ReplayConf:
+    """`conf/replay/NAME.yaml`; key by key as in the README."""
+
+    name: str
+    path: str
+    task: str
+    label: str
+    positive: Any
+    features: tuple[str, ...]
+    timestamp: str | None
+    slice_columns: tuple[SliceColumn, ...]
+    crosses: tuple[tuple[str, ...], ...]
+    windows: str | None
+    window_rows: int | None
+    where: tuple[Filter, ...]
+    nan: str
+    id: str | None
+    rows_per_request: float
+    production: Production
+    training: Period | None
+    reference: Period | None
+    tuning: Period | None
+    label_maturity: LabelMaturity
+    limit: int | None
+    max_slices: int
+
+
+@dataclass(frozen=True)
+class ModelInput:
+    """Which columns go into one input of a model, in this order; dtype None takes the graph's."""
+
+    name: str
+    columns: tuple[str, ...]
+    dtype: str | None = None
+
+
+@dataclass(frozen=True)
+class Threshold:
+    """A decision threshold: a number, or a rule that finds one on rows that are not judged.
+
+    Exactly one of `value`, `maximise` ("gain"), `selection_rate`, `match` ("champion") is set.
+    """
+
+    value: float | None = None
+    maximise: str | None = None
+    selection_rate: float | None = None
+    match: str | None = None
+
+
+@dataclass(frozen=True)
+class Deploy:
+    """Where a variant would run; None takes the sweep's."""
+
+    device: str | None = None
+    sku: str | None = None
+    share: float = 1.0
+    threads: int | None = None
+    batch_rows: int | None = None
+
+
+@dataclass(frozen=True)
+class VariantConf:
+    """`conf/model/NAME.yaml` with the swept overrides; `label` is the full name, `mlp[precision=int8]`."""
+
+    label: str
+    name: str
+    source: str
+    path: str | None
+    column: str | None
+    precision: str
+    output: str | None
+    transform: str
+    inputs: tuple[ModelInput, ...]
+    features: tuple[str, ...] | None
+    threshold: Threshold
+    trained_until: datetime | None
+    deploy: Deploy
+    device: str
+    owner: str | None = None
+    use_case: str | None = None
+    kpi: str | None = None
+    fallback: str | None = None
+
+
+@dataclass(frozen=True)
+class MeasureConf:
+    """`conf/measure/NAME.yaml`: how the speed phase is run; protocol `none` leaves it out."""
+
+    protocol: str
+    warmup_s: float = 0.5
+    n_blocks: int = 3
+    trial_s: float = 1.0
+    offline_batch_rows: int = 4096
+    crosscheck_share: float = 0.01
+
+
+@dataclass(frozen=True)
+class PriceConf:
+    """`conf/price/NAME.yaml`: which row of which price sheet, and under which traffic."""
+
+    name: str
+    file: str
+    sku: str
+    region: str | None = None
+    pricing_category: str | None = None
+    as_of: str | None = None
+    tariff_per_kwh: float = 0.0
+    pue: float = 1.0
+    fee_per_1k: float = 0.0
+    requests_per_day: float | None = None
+    target_utilisation: float = 0.6
+    stated_utilisation: float | None = None
+    min_replicas: int = 1
+
+
+@dataclass(frozen=True)
+class SweepConf:
+    """All of one `harness sweep`: the common groups and one `VariantConf` per combination.
+
+    `metrics`, `gain` and `gates` hold the plug-in objects that the conf named with `_target_`.
+    """
+
+    name: str
+    champion: str | None
+    candidate: str | None
+    results_dir: str
+    cache_dir: str
+    confidence: float
+    seed: int
+    timeout_s: float
+    force: bool
+    replay: ReplayConf
+    variants: tuple[VariantConf, ...]
+    measure: MeasureConf
+    price: PriceConf | None
+    review: str
+    metrics: tuple[Any, ...] = ()
+    gain: Any = None
+    gates: tuple[Any, ...] = ()
+    conf_dirs: tuple[str, ...] = ()
+    saved: tuple[tuple[str, str], ...] = field(default=(), repr=False)  # (variant label, unresolved YAML)

@@ -1,0 +1,90 @@
+"""What gates read, and what they say."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from harness.records.measurement import Measurement
+from harness.records.metric import Differences
+from harness.records.money import CostRow, GainRow
+from harness.records.tally import Grid
+
+PASS, FAIL, UNDECIDED, WAIVED = "PASS", "FAIL", "UNDECIDED", "WAIVED"
+
+
+@dataclass(frozen=True)
+class Lineage:
+    """Where a variant and its rows come from; an unknown is None and leaves the lineage gate UNDECIDED."""
+
+    model_sha256: str | None
+    replay_fingerprint: str
+    trained_until: str | None
+    first_judged: str | None
+    n_judged_in_training: int
+    git_commit: str | None
+    git_dirty: bool | None
+    limited: bool
+    is_logged: bool
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Everything known of one challenger when gates are applied; None where it does not exist."""
+
+    variant: str
+    champion: str | None
+    grid: Grid
+    differences: tuple[Differences, ...]
+    measurement: Measurement | None
+    cost: CostRow | None
+    champion_cost: CostRow | None
+    gain: GainRow | None
+    net_per_1k: float | None
+    net_per_1k_ci_low: float | None
+    net_per_1k_ci_high: float | None
+    net_vs_champion: float | None
+    net_vs_champion_low: float | None
+    net_vs_champion_high: float | None
+    lineage: Lineage
+    confidence: float
+
+    def difference(self, metric: str) -> Differences | None:
+        """Return the paired differences of one metric, or None when they were not computed."""
+        return next((d for d in self.differences if d.metric == metric), None)
+
+
+@dataclass(frozen=True)
+class GateResult:
+    """What one gate says of one challenger: status, the figure it looked at, the limit, and a sentence."""
+
+    gate: str
+    variant: str
+    status: str
+    value: float | None
+    limit: str
+    sentence: str
+    details: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The verdict on one challenger: the worst of its gates (FAIL, then UNDECIDED, then PASS)."""
+
+    variant: str
+    status: str
+    gates: tuple[GateResult, ...]
+
+
+@dataclass(frozen=True)
+class Signoff:
+    """One review of one sweep: the verdicts, which challenger decides, and the exit code."""
+
+    review: str
+    sweep: str
+    champion: str | None
+    candidate: str | None
+    decided_by: str | None
+    status: str
+    exit_code: int
+    verdicts: tuple[Verdict, ...]
+    reason: str

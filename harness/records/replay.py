@@ -1,0 +1,117 @@
+"""The replay log on its way from the file to memory-mapped arrays."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.records.comparison import RowAccount
+from harness.records.tally import Grid
+
+REFERENCE, TUNING, JUDGED, IMMATURE = 1, 2, 4, 8  # bits of PreparedReplay.roles
+
+
+@dataclass(frozen=True)
+class InputGroup:
+    """Columns that go into one tensor of a model together, in this order; dtype float | double | int64 | string."""
+
+    columns: tuple[str, ...]
+    dtype: str
+
+
+@dataclass(frozen=True)
+class LogColumn:
+    """One column of the log as its schema has it; `kind` is number | integer | boolean | text | time | tensor | other."""
+
+    name: str
+    type: str
+    kind: str
+    width: int = 1
+
+
+@dataclass(frozen=True)
+class LogFiles:
+    """The files of a log, their common schema, and the fingerprint of their bytes."""
+
+    paths: tuple[Path, ...]
+    columns: tuple[LogColumn, ...]
+    n_rows: int
+    fingerprint: str
+
+    def column(self, name: str) -> LogColumn | None:
+        """Return the column of that name, or None."""
+        return next((c for c in self.columns if c.name == name), None)
+
+
+@dataclass(frozen=True)
+class Categories:
+    """Values of one column of one batch: codes int32 [n] into `values`, -1 where null."""
+
+    codes: NDArray[np.int32]
+    values: tuple[Any, ...]
+
+
+@dataclass(frozen=True)
+class RowBatch:
+    """Some consecutive rows of the log, decoded.
+
+    Args:
+        first_row: number of the first row in the log.
+        labels: int8 [n]: 1 positive, 0 negative, -1 not known.
+        timestamps_us: int64 [n], microseconds since the epoch in UTC; None where the log has no time column.
+        categories: per sliced column without edges, in the order of the configuration.
+        numbers: float64 [n] per sliced column with edges, NaN where null.
+        keep: bool [n], rows that pass `where`.
+        tensors: one array per input group, [n, k].
+    """
+
+    first_row: int
+    n_rows: int
+    labels: NDArray[np.int8]
+    timestamps_us: NDArray[np.int64] | None
+    categories: tuple[Categories, ...]
+    numbers: tuple[NDArray[np.float64], ...]
+    keep: NDArray[np.bool_]
+    tensors: tuple[NDArray[Any], ...]
+
+
+@dataclass(frozen=True)
+class ColumnContract:
+    """What the reference rows say of one column: type, missing values, range."""
+
+    name: str
+    type: str
+    nullable: bool
+    n_missing: int
+    minimum: float | None
+    maximum: float | None
+
+
+@dataclass(frozen=True)
+class PreparedReplay:
+    """The replay as memory-mapped arrays, shared by all variants; rows are those that are not training rows.
+
+    Args:
+        judged_labels, tuning_labels: int8 [n]: 1, 0, or -1 where the row is not judged (tuned on) or has no label.
+        roles: uint8 [n], bits REFERENCE, TUNING, JUDGED, IMMATURE.
+        slice_ids: uint16 or int32 [n, n_slice_columns]; column 0 is slice 0, all rows.
+        window_ids: int32 [n], 1 .. n_windows - 1, 0 where the row is in no window; None without windows.
+        timestamps_us: int64 [n] or None.
+    """
+
+    folder: Path
+    fingerprint: str
+    n_rows: int
+    grid: Grid
+    account: RowAccount
+    judged_labels: NDArray[np.int8]
+    tuning_labels: NDArray[np.int8]
+    roles: NDArray[np.uint8]
+    slice_ids: NDArray[Any]
+    window_ids: NDArray[np.int32] | None
+    timestamps_us: NDArray[np.int64] | None
+    notes: tuple[str, ...]

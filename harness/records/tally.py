@@ -1,0 +1,145 @@
+"""What the reduction of rows leaves: tallies per cell, where a cell is one (slice, window)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+N_BINS = 15  # equal-width calibration bins on [0, 1]
+ALL = "all"
+
+
+@dataclass(frozen=True)
+class Grid:
+    """The cells of every tally: slices (the first is all rows) by windows (the first is all windows).
+
+    Cell number = slice * n_windows + window.
+
+    Args:
+        slice_by: per slice, the column ("carrier"), cross ("carrier*origin") or "all".
+        slice_value: per slice, the value ("UA", "UA*EWR", "[0, 500)", "missing") or "all".
+        windows: names of windows, "all" first.
+    """
+
+    slice_by: tuple[str, ...]
+    slice_value: tuple[str, ...]
+    windows: tuple[str, ...]
+
+    @property
+    def n_slices(self) -> int:
+        """Number of slices, all rows together included."""
+        return len(self.slice_by)
+
+    @property
+    def n_windows(self) -> int:
+        """Number of windows, all windows together included."""
+        return len(self.windows)
+
+    @property
+    def n_cells(self) -> int:
+        """Number of cells."""
+        return self.n_slices * self.n_windows
+
+    def cell(self, slice_by: str, slice_value: str, window: str = ALL) -> int | None:
+        """Return the number of one cell, or None when there is no such slice or window."""
+        if window not in self.windows:
+            return None
+        for i, names in enumerate(zip(self.slice_by, self.slice_value, strict=True)):
+            if names == (slice_by, slice_value):
+                return i * self.n_windows + self.windows.index(window)
+        return None
+
+
+@dataclass(frozen=True)
+class Moments:
+    """Mean and centred second moment of one value per row; float64 [n_cells].
+
+    `m2` is the sum of squared deviations from the mean, so the variance is m2 / (n - 1). Both are 0 where n is 0.
+    """
+
+    mean: NDArray[np.float64]
+    m2: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class RankSums:
+    """Sums of doubled placements, exact integers, [n_cells].
+
+    For a positive row a = 2 * (negatives with a lower score) + (negatives with an equal score), for a negative row
+    b = 2 * (positives with a lower score) + (positives with an equal score), both counted within the cell.
+    The sums of squares need more than 64 bits: `*_hi` * 2**32 + `*_lo` with 0 <= `*_lo` < 2**32.
+    """
+
+    n_positive: NDArray[np.int64]
+    n_negative: NDArray[np.int64]
+    sum_a: NDArray[np.int64]
+    sum_a2_hi: NDArray[np.int64]
+    sum_a2_lo: NDArray[np.int64]
+    sum_b2_hi: NDArray[np.int64]
+    sum_b2_lo: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class BinaryTally:
+    """Everything that binary metrics need, per cell.
+
+    Args:
+        confusion: int64 [n_cells, 2, 2], indexed [cell, label, predicted].
+        bin_n: int64 [n_cells, N_BINS], rows per score bin ([a, b), 1.0 in the last).
+        bin_positive: int64 [n_cells, N_BINS], of these the positive ones.
+        bin_score: float64 [n_cells, N_BINS], sum of scores.
+        log_loss: moments of the rows' log loss, in nats, clipped at 1e-15.
+        brier: moments of the rows' squared error.
+        ranks: the ordered part; None when no metric asked for it.
+    """
+
+    confusion: NDArray[np.int64]
+    bin_n: NDArray[np.int64]
+    bin_positive: NDArray[np.int64]
+    bin_score: NDArray[np.float64]
+    log_loss: Moments
+    brier: Moments
+    ranks: RankSums | None
+
+    @property
+    def n(self) -> NDArray[np.int64]:
+        """Rows per cell."""
+        return self.confusion.sum(axis=(1, 2), dtype=np.int64)
+
+    @property
+    def n_positive(self) -> NDArray[np.int64]:
+        """Positive rows per cell."""
+        return self.confusion[:, 1, :].sum(axis=1, dtype=np.int64)
+
+
+@dataclass(frozen=True)
+class PairedTally:
+    """Champion and challenger on the same rows, per cell.
+
+    Args:
+        cells: int64 [n_cells, 2, 2, 2], indexed [cell, label, champion predicted, challenger predicted].
+        champion_log_loss, champion_brier: moments of the champion's per-row losses on these rows.
+        log_loss, brier: moments of the per-row difference challenger - champion.
+        champion_ranks, challenger_ranks: rank sums of each on these rows.
+        cross_a_hi, cross_a_lo: sum over positives of a(champion) * a(challenger), as in `RankSums`.
+        cross_b_hi, cross_b_lo: sum over negatives of b(champion) * b(challenger).
+    """
+
+    cells: NDArray[np.int64]
+    champion_log_loss: Moments
+    champion_brier: Moments
+    log_loss: Moments
+    brier: Moments
+    champion_ranks: RankSums
+    challenger_ranks: RankSums
+    cross_a_hi: NDArray[np.int64]
+    cross_a_lo: NDArray[np.int64]
+    cross_b_hi: NDArray[np.int64]
+    cross_b_lo: NDArray[np.int64]
+
+    @property
+    def n(self) -> NDArray[np.int64]:
+        """Rows per cell."""
+        return self.cells.sum(axis=(1, 2, 3), dtype=np.int64)

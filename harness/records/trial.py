@@ -1,0 +1,76 @@
+"""What the meters leave of one warm-up, one trial and one comparison of speed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class EnergyReading:
+    """Energy of one window in joules; `energy_j` is None where nothing could be read, and `reason` says why.
+
+    Args:
+        source: measured_counter | integrated_power | external_meter | estimated_tdp | unavailable.
+        reason: no_nvml | not_supported | permission_denied | vm, or None when it was read.
+    """
+
+    energy_j: float | None
+    source: str
+    reason: str | None
+
+
+@dataclass(frozen=True)
+class WarmUp:
+    """The runs that were thrown away before the first trial; `first_run_s` is the first of them."""
+
+    n_runs: int
+    elapsed_s: float
+    first_run_s: float
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One closed-loop trial of one operating point.
+
+    Args:
+        point: "offline" (back-to-back batches) or "single" (one request at a time).
+        batch_rows: rows of each run.
+        n_runs: runs that were completed.
+        elapsed_s: from before the first run to after the last one.
+        latencies_ns: int64 [n_runs], time of each run.
+        energy: energy of the same window.
+        clock_went_back: the clock ran backwards, so no time in here can be believed.
+    """
+
+    point: str
+    batch_rows: int
+    n_runs: int
+    elapsed_s: float
+    latencies_ns: NDArray[np.int64]
+    energy: EnergyReading
+    clock_went_back: bool = False
+
+    @property
+    def rows_per_s(self) -> float:
+        """Throughput; NaN when no time went by."""
+        return self.n_runs * self.batch_rows / self.elapsed_s if self.elapsed_s > 0 else float("nan")
+
+
+@dataclass(frozen=True)
+class SpeedRatio:
+    """Throughput of a challenger over the champion's, with its interval and the call that follows from it.
+
+    Args:
+        call: faster | slower | ambiguous.
+        reason: why there is no interval, or None.
+    """
+
+    ratio: float
+    low: float
+    high: float
+    n_blocks: int
+    call: str
+    reason: str | None = None

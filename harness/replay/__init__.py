@@ -1,0 +1,1 @@
+"""Log to contract check to prepared, memory-mapped replay to batches."""

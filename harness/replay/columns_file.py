@@ -1,0 +1,80 @@
+"""One array in one memory-mapped Arrow file: written row block by row block, read without a copy."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+
+class ArrayWriter:
+    """Appends rows of a fixed width to a file that `finish` turns into an Arrow file.
+
+    The raw bytes go to disk first and are mapped when the Arrow file is written, so that memory does not grow
+    with the number of rows.
+    """
+
+    def __init__(self, path: Path, dtype: Any, width: int | None) -> None:
+        self.path, self.dtype, self.width = path, np.dtype(dtype), width
+        self._raw = path.with_suffix(".raw")
+        self._stream = self._raw.open("wb")
+        self._n_rows = 0
+
+    def append(self, rows: NDArray[Any]) -> None:
+        """Append rows, [n] or [n, width]."""
+        self._stream.write(memoryview(np.ascontiguousarray(rows, self.dtype)).cast("B"))
+        self._n_rows += len(rows)
+
+    def mapped(self) -> NDArray[Any]:
+        """Map what was appended for changes in place."""
+        self._stream.flush()
+        shape = (self._n_rows,) if self.width is None else (self._n_rows, self.width)
+        if self._n_rows == 0:
+            return np.empty(shape, self.dtype)
+        return np.memmap(self._raw, self.dtype, "r+", shape=shape)
+
+    def finish(self) -> None:
+        """Write the Arrow file and remove the raw one."""
+        rows = self.mapped()
+        self._stream.close()
+        temporary = self.path.with_suffix(".tmp")
+        write_array(temporary, rows)
+        temporary.replace(self.path)
+        self._raw.unlink()
+
+    def discard(self) -> None:
+        """Remove the raw file without writing an Arrow file."""
+        self._stream.close()
+        self._raw.unlink()
+
+
+def write_array(path: Path, rows: NDArray[Any]) -> None:
+    """Write an array [n] or [n, width] as the one column `values` of an Arrow file."""
+    flat = pa.array(np.asarray(rows).reshape(-1))
+    column = flat if rows.ndim == 1 else pa.FixedSizeListArray.from_arrays(flat, rows.shape[1])
+    _write(path, column)
+
+
+def write_texts(path: Path, rows: NDArray[np.object_]) -> None:
+    """Write texts [n, width] as a column of fixed-size lists."""
+    _write(path, pa.FixedSizeListArray.from_arrays(pa.array(rows.reshape(-1), pa.large_string()), rows.shape[1]))
+
+
+def _write(path: Path, column: pa.Array) -> None:
+    batch = pa.record_batch([column], names=["values"])
+    with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, batch.schema) as writer:
+        writer.write_batch(batch)
+
+
+def read_array(path: Path) -> NDArray[Any]:
+    """Map the array of an Arrow file read-only, without a copy; texts come back as an object array."""
+    source = pa.memory_map(str(path))
+    column = pa.ipc.open_file(source).get_batch(0).column(0)
+    if not pa.types.is_fixed_size_list(column.type):
+        return np.asarray(column.to_numpy(zero_copy_only=True))
+    if pa.types.is_large_string(column.type.value_type):
+        return np.asarray(column.flatten().to_numpy(zero_copy_only=False), object).reshape(-1, column.type.list_size)
+    return np.asarray(column.values.to_numpy(zero_copy_only=True)).reshape(-1, column.type.list_size)

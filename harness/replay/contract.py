@@ -1,0 +1,100 @@
+"""Checks the log's schema against the configuration before a row is decoded."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from harness.errors import ReplayError, did_you_mean, one_of
+from harness.records.conf import ReplayConf
+from harness.records.replay import InputGroup, LogFiles
+
+_NUMERIC = ("number", "integer", "boolean")
+
+
+def check_columns(log: LogFiles, conf: ReplayConf) -> None:
+    """Refuse a log that lacks a column that the configuration names, or has it in a type that cannot be used.
+
+    Raises
+    ------
+    ReplayError
+        Naming the key, the column, the file and the nearest column.
+    """
+    wanted = [("label", conf.label), *([("timestamp", conf.timestamp)] if conf.timestamp else [])]
+    wanted += [("features", name) for name in conf.features]
+    wanted += [("slices.columns", s.column) for s in conf.slice_columns] + [("where", f.column) for f in conf.where]
+    production = conf.production
+    wanted += [("production", c) for c in (production.version, production.score, production.latency_ms, production.error) if c]
+    wanted += [("id", conf.id)] if conf.id else []
+    for key, name in wanted:
+        require(log, f"replay.{key}", name)
+    if conf.label in conf.features:
+        raise ReplayError(f"replay.features: '{conf.label}' is the label; a model that sees it is not judged: take it out")
+    for sliced in conf.slice_columns:
+        column = log.column(sliced.column)
+        assert column is not None
+        if sliced.edges and column.kind not in _NUMERIC:
+            raise ReplayError(
+                f"replay.slices: column '{sliced.column}' is {column.type} and has edges; only numbers have edges: leave them out"
+            )
+        if column.kind in ("tensor", "other"):
+            raise ReplayError(
+                f"replay.slices: column '{sliced.column}' is {column.type}, which has no values to slice by; name another column"
+            )
+    label = log.column(conf.label)
+    if label is not None and label.kind in ("tensor", "other", "time"):
+        raise ReplayError(f"replay.label: column '{conf.label}' is {label.type}, wanted numbers, texts or booleans")
+    overlap(conf)
+
+
+def require(log: LogFiles, where: str, name: str) -> None:
+    """Refuse a log without column `name`, naming the nearest one."""
+    if log.column(name) is None:
+        names = [c.name for c in log.columns]
+        file = Path(log.paths[0]).name
+        raise ReplayError(f"{where}: no column '{name}' in {file}; columns are: {one_of(names)}{did_you_mean(name, names)}")
+
+
+def check_group(log: LogFiles, group: InputGroup, variant: str) -> int:
+    """Refuse columns that cannot fill a tensor of the group's dtype; return the tensor's width.
+
+    Raises
+    ------
+    ReplayError
+        When a column is missing, or holds texts where the model takes numbers, or the reverse.
+    """
+    width = 0
+    for name in group.columns:
+        require(log, f"variant {variant}", name)
+        column = log.column(name)
+        assert column is not None
+        width += column.width
+        if column.kind == "tensor" and len(group.columns) > 1:
+            raise ReplayError(
+                f"replay.features: '{name}' is a list of {column.width}; it fills an input alone: name inputs for variant '{variant}'"
+            )
+        texts = column.kind == "text"
+        if texts != (group.dtype == "string") and not (column.kind in _NUMERIC and group.dtype == "string"):
+            raise ReplayError(
+                f"replay.features: column '{name}' holds {'strings' if texts else column.type} and variant '{variant}' takes {group.dtype};"
+                " encode it as numbers in the log, or name inputs for the variant"
+            )
+        if column.kind in ("time", "other") or (group.dtype == "int64" and column.kind == "number"):
+            raise ReplayError(
+                f"replay.features: column '{name}' is {column.type} and variant '{variant}' takes {group.dtype}; write it as numbers"
+            )
+    return width
+
+
+def overlap(conf: ReplayConf) -> None:
+    """Refuse a training period that overlaps the reference or the tuning period."""
+    if conf.training is None:
+        return
+    for name, other in (("reference", conf.reference), ("tuning", conf.tuning)):
+        if other is None:
+            continue
+        starts = [p.since for p in (conf.training, other) if p.since is not None]
+        ends = [p.until for p in (conf.training, other) if p.until is not None]
+        if not starts or not ends or max(starts) < min(ends):
+            raise ReplayError(
+                f"replay.{name}: overlaps replay.training; a row that the models learned from cannot be in {name}: move one of them"
+            )

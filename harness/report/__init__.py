@@ -1,0 +1,1 @@
+"""Tables, pages and machine-readable sign-offs."""

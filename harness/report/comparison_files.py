@@ -1,0 +1,107 @@
+"""`comparison.csv`, `.json` and `.md`: one row per variant."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+
+import pandas as pd
+
+from harness.records.comparison import Comparison, ComparisonRow, MetricSummary
+from harness.records.measurement import Measurement
+from harness.report.plain import to_json
+from harness.report.row_text import Footnotes, row_text
+from harness.report.table import columns_of, footer, heading
+
+Value = str | float | int | bool | None
+_SUFFIXES = ("", "_ci_low", "_ci_high", "_vs_champion", "_vs_champion_ci_low", "_vs_champion_ci_high")
+_COST_FIGURES = ("cost_per_1k", "cost_per_1k_at_full", "cost_per_1k_from_log", "cost_per_1k_at_stated", "utilisation_share")
+_COST = (*_COST_FIGURES, "utilisation_source", "priced_as", "cost_per_month", "replicas_peak")
+
+
+def comparison_frame(comparison: Comparison) -> pd.DataFrame:
+    """Return the table of `comparison.csv`; figures that were not measured are missing values, as undefined ones are."""
+    columns, rows = _table(comparison)
+    return pd.DataFrame.from_records(rows, columns=columns)
+
+
+def comparison_csv(comparison: Comparison) -> str:
+    """Return the text of `comparison.csv`: an empty field was not measured, NaN is not defined."""
+    columns, rows = _table(comparison)
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows([_field(value) for value in row] for row in rows)
+    return out.getvalue()
+
+
+def comparison_json(comparison: Comparison) -> str:
+    """Return the text of `comparison.json`: the whole record, with the account of rows and the notes."""
+    return to_json(comparison)
+
+
+def comparison_markdown(comparison: Comparison) -> str:
+    """Return the text of `comparison.md`: what the terminal shows, as a table that GitHub renders."""
+    notes = Footnotes()
+    lines = [row_text(row, comparison, notes) for row in comparison.rows]
+    columns = columns_of(comparison)
+    table = [[title for title, _ in columns], ["---"] * len(columns), *([getattr(line, name) for _, name in columns] for line in lines)]
+    rows = "\n".join(f"| {' | '.join(escape_markdown(cell) for cell in row)} |" for row in table)
+    above, below = ("\n\n".join(escape_markdown(t) for t in texts) for texts in (heading(comparison), footer(comparison, notes)))
+    return f"# {escape_markdown(comparison.name)}\n\n{above}\n\n{rows}\n\n{below}\n"
+
+
+def escape_markdown(text: str) -> str:
+    """Write text so that no character of it is taken for markup in a Markdown table."""
+    for character in "\\`*_[]<>|#":
+        text = text.replace(character, "\\" + character)
+    return text.replace("\n", "<br>")
+
+
+def _table(comparison: Comparison) -> tuple[list[str], list[list[Value]]]:
+    seen = [m.metric for row in comparison.rows for m in row.metrics]
+    metrics = list(dict.fromkeys((*(h for h in comparison.headline_metrics if h in seen), *seen)))
+    records = [_record(row, metrics) for row in comparison.rows]
+    columns = list(records[0]) if records else list(_record(_EMPTY, metrics))
+    return columns, [list(record.values()) for record in records]
+
+
+def _record(row: ComparisonRow, metrics: list[str]) -> dict[str, Value]:
+    """Put one row in the order of the contract."""
+    record: dict[str, Value] = {k: getattr(row, k) for k in ("variant", "status", "reason", "precision", "device", "n_rows")}
+    for name in metrics:
+        record |= dict(zip((name + suffix for suffix in _SUFFIXES), _summary(row.metric(name)), strict=True))
+    record |= {k: getattr(row, k) for k in ("worst_slice", "worst_slice_metric", "worst_slice_vs_champion")}
+    record |= _speed(row.measurement)
+    record |= {k: getattr(row.cost, k) if row.cost else None for k in _COST}
+    record["gain_per_1k"] = row.gain.gain_per_1k if row.gain else None
+    return record | {k: getattr(row, k) for k in ("net_per_1k", "net_per_1k_ci_low", "net_per_1k_ci_high", "currency", "pareto", "verdict")}
+
+
+def _summary(m: MetricSummary | None) -> tuple[Value, ...]:
+    if m is None:
+        return (None,) * len(_SUFFIXES)
+    return m.value, m.ci_low, m.ci_high, m.vs_champion, m.vs_champion_ci_low, m.vs_champion_ci_high
+
+
+def _speed(m: Measurement | None) -> dict[str, Value]:
+    single, offline = (m.point(name) if m else None for name in ("single", "offline"))
+    latency = {round(p.q / 100 if p.q > 1 else p.q, 4): p.value_ms for p in single.latency} if single else {}
+    return {
+        "latency_single_p50_ms": latency.get(0.5),
+        "latency_single_p99_ms": latency.get(0.99),
+        "throughput_rows_per_s": offline.throughput_rows_per_s if offline else None,
+        "batch_rows": offline.batch_rows if offline else None,
+        "measured_on": m.measured_on if m else None,
+        "measurement_status": m.status if m else "not_measured",
+        "energy_j_per_1k": m.energy_j_per_1k if m else None,
+        "energy_source": m.energy_source if m else None,
+    }
+
+
+def _field(value: Value) -> Value:
+    return "NaN" if isinstance(value, float) and math.isnan(value) else value
+
+
+_EMPTY = ComparisonRow("", "", None, "", "", None, (), None, None, None, None, None, None, None, None, None, None, None, "")

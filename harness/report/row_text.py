@@ -1,0 +1,141 @@
+"""The cells of the comparison table as text, with a footnote for each reason that something is missing."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+from harness.records.comparison import Comparison, ComparisonRow, MetricSummary
+from harness.records.measurement import Measurement
+from harness.report.numbers import NOT_MEASURED, milliseconds, money, rate, with_interval
+
+
+@dataclass
+class Footnotes:
+    """Reasons, each numbered once."""
+
+    texts: list[str] = field(default_factory=list)
+
+    def mark(self, text: str) -> str:
+        """Return `(3)`, the number of this reason."""
+        if text not in self.texts:
+            self.texts.append(text)
+        return f"({self.texts.index(text) + 1})"
+
+    def missing(self, text: str) -> str:
+        """Return `n/a (3)`."""
+        return f"{NOT_MEASURED} {self.mark(text)}"
+
+
+@dataclass(frozen=True)
+class RowText:
+    """One line of the table; a line break separates a figure from its interval."""
+
+    variant: str
+    metric: str
+    vs_champion: str
+    worst_slice: str
+    latency: str
+    throughput: str
+    cost: str
+    gain: str
+    net: str
+    pareto: str
+    verdict: str
+
+
+def row_text(row: ComparisonRow, comparison: Comparison, notes: Footnotes) -> RowText:
+    """Write one variant."""
+    name = comparison.headline_metrics[0] if comparison.headline_metrics else ""
+    summary = row.metric(name)
+    if row.status != "ok":
+        why = notes.missing(f"{row.variant}: {row.status}: {row.reason or 'no reason was recorded'}")
+        rest = dict.fromkeys(("vs_champion", "worst_slice", "latency", "throughput", "cost", "gain", "net", "pareto"), NOT_MEASURED)
+        return RowText(variant=row.variant, metric=why, verdict=row.status, **rest)
+    return RowText(
+        variant=row.variant + (" *" if row.variant == comparison.champion else ""),
+        metric=_metric(summary, name, notes),
+        vs_champion=_vs_champion(row, summary, comparison, notes),
+        worst_slice=_worst_slice(row, notes),
+        latency=_latency(row.measurement, notes),
+        throughput=_throughput(row.measurement, notes),
+        cost=_cost(row, notes),
+        gain=money(row.gain.gain_per_1k, signed=True) if row.gain else notes.missing("no business rule: gain=NAME"),
+        net=_net(row, notes),
+        pareto=notes.missing("cost or gain not measured, so no Pareto front") if row.pareto is None else ("yes" if row.pareto else "no"),
+        verdict=row.verdict,
+    )
+
+
+def _metric(summary: MetricSummary | None, name: str, notes: Footnotes) -> str:
+    if summary is None:
+        return notes.missing(f"{name or 'no headline metric'}: not computed; add it to metrics")
+    return with_interval(summary.value, summary.ci_low, summary.ci_high, break_line=True)
+
+
+def _vs_champion(row: ComparisonRow, summary: MetricSummary | None, comparison: Comparison, notes: Footnotes) -> str:
+    if row.variant == comparison.champion:
+        return "champion"
+    if summary is None or summary.vs_champion is None:
+        return notes.missing(
+            "no champion: champion=NAME" if comparison.champion is None else f"{row.variant}: no rows to pair with the champion"
+        )
+    low, high = (math.nan if f is None else f for f in (summary.vs_champion_ci_low, summary.vs_champion_ci_high))
+    return with_interval(summary.vs_champion, low, high, signed=True, break_line=True)
+
+
+def _worst_slice(row: ComparisonRow, notes: Footnotes) -> str:
+    if row.worst_slice is None:
+        return notes.missing("no slice has rows enough to rank")
+    figures = ([] if row.worst_slice_metric is None else [f"{row.worst_slice_metric:.4f}"]) + (
+        [] if row.worst_slice_vs_champion is None else [f"({row.worst_slice_vs_champion:+.4f})"]
+    )
+    return f"{row.worst_slice}\n{' '.join(figures)}" if figures else row.worst_slice
+
+
+def _latency(m: Measurement | None, notes: Footnotes) -> str:
+    point = m.point("single") if m else None
+    if m is None or point is None:
+        return notes.missing(_not_measured(m))
+    found = {round(p.q / 100 if p.q > 1 else p.q, 4): p for p in point.latency}
+    parts = []
+    for q in (0.5, 0.99):
+        p = found.get(q)
+        if p is None:
+            parts.append(notes.missing(f"{m.variant}: p{100 * q:g} was not recorded"))
+        else:
+            parts.append(notes.missing(f"n={p.n:,}, needs {p.n_needed:,}") if p.value_ms is None else milliseconds(p.value_ms))
+    return "\n".join(parts) + _noisy(m, notes)
+
+
+def _throughput(m: Measurement | None, notes: Footnotes) -> str:
+    point = m.point("offline") if m else None
+    if m is None or point is None:
+        return notes.missing(_not_measured(m))
+    return rate(point.throughput_rows_per_s) + _noisy(m, notes)
+
+
+def _noisy(m: Measurement, notes: Footnotes) -> str:
+    if m.status == "ok":
+        return ""
+    reason = m.reason or "no reason was recorded"
+    return " " + notes.mark(f"{m.variant}: {m.status} measurement: {reason}")
+
+
+def _not_measured(m: Measurement | None) -> str:
+    return f"speed: {m.reason}" if m and m.reason else "speed was not measured: measure=quick"
+
+
+def _cost(row: ComparisonRow, notes: Footnotes) -> str:
+    if row.cost is None or row.cost.cost_per_1k is None:
+        return notes.missing(f"cost: {row.cost.reason}" if row.cost and row.cost.reason else "no price sheet: price=NAME")
+    return money(row.cost.cost_per_1k) + (f" {notes.mark(row.cost.note)}" if row.cost.note else "")
+
+
+def _net(row: ComparisonRow, notes: Footnotes) -> str:
+    if row.net_per_1k is None:
+        return notes.missing("net needs both a gain and a cost")
+    low, high = row.net_per_1k_ci_low, row.net_per_1k_ci_high
+    if low is None or high is None or math.isnan(low + high):
+        return money(row.net_per_1k, signed=True)
+    return with_interval(row.net_per_1k, low, high, signed=True, break_line=True)

@@ -1,0 +1,126 @@
+"""The comparison as a table in the terminal."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TextIO
+
+from rich.box import Box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from harness.records.comparison import Comparison
+from harness.report.row_text import Footnotes, RowText, row_text
+
+WIDE = 130  # columns; below it the table is cut in two
+_PIPED = 140
+_PLAIN = Box("    \n    \n -- \n    \n    \n    \n    \n    \n", ascii=True)
+_COLOURS = {
+    "PASS": "green",
+    "FAIL": "red",
+    "UNDECIDED": "yellow",
+    "WAIVED": "magenta",
+    "failed": "red",
+    "invalid": "red",
+    "timed_out": "red",
+}
+
+
+@dataclass(frozen=True)
+class _Column:
+    title: str
+    field: str
+    right: bool = True
+
+
+def report_console(stream: TextIO | None = None) -> Console:
+    """Return the console that tables go to: as wide as the terminal, 140 columns and no colour when piped."""
+    stream = stream or sys.stdout
+    return Console(file=stream) if stream.isatty() else Console(file=stream, width=_PIPED, no_color=True)
+
+
+def render(comparison: Comparison, console: Console) -> None:
+    """Print what was judged, one line per variant, the notes, and the next command to type."""
+    for line in heading(comparison):
+        _line(console, line)
+    notes = Footnotes()
+    lines = [row_text(row, comparison, notes) for row in comparison.rows]
+    for columns in _layout(comparison, console.width):
+        console.print()
+        console.print(_table(columns, lines, console.width))
+    console.print()
+    for line in footer(comparison, notes):
+        _line(console, line)
+
+
+def heading(comparison: Comparison) -> Iterator[str]:
+    """Say how many rows were judged and why the others were not, whether the replay reproduces production, and what was trained on."""
+    account = comparison.account
+    left_out = [f"{n:,} {why}" for why, n in account.left_out if n]
+    yield f"{comparison.name}: {account.n_judged:,} of {account.n_log:,} rows judged" + (
+        f"; left out: {', '.join(left_out)}" if left_out else ""
+    )
+    yield from (text for text in (comparison.parity, comparison.training_note) if text)
+
+
+def footer(comparison: Comparison, notes: Footnotes) -> Iterator[str]:
+    """Give the legend, the reasons for what is missing, the notes, and the next command."""
+    if comparison.champion is not None:
+        yield "* the champion; differences are on the same rows, [ ] are intervals"
+    for i, text in enumerate(notes.texts):
+        yield f"({i + 1}) {text}"
+    yield from (f"- {text}" for text in comparison.notes)
+    if comparison.next_command:
+        yield f"next: {comparison.next_command}"
+
+
+def columns_of(comparison: Comparison) -> tuple[tuple[str, str], ...]:
+    """Return (title, field of `RowText`) of every column, for other tables of the same lines."""
+    return tuple((c.title.replace("\n", " "), c.field) for c in (*_quality(comparison), *_speed(comparison)[1:]))
+
+
+def _quality(comparison: Comparison) -> list[_Column]:
+    metric = comparison.headline_metrics[0] if comparison.headline_metrics else "metric"
+    metric = metric.upper() if metric in ("auc", "mae", "mse", "rmse") else metric
+    worst = _Column(f"worst slice\n{metric} (vs champ.)", "worst_slice", right=False)
+    return [_Column("variant", "variant", right=False), _Column(metric, "metric"), _Column(f"{metric} vs\nchampion", "vs_champion"), worst]
+
+
+def _speed(comparison: Comparison) -> list[_Column]:
+    currency = next((row.currency for row in comparison.rows if row.currency), None)
+    unit = f"{currency}/1k" if currency else "per 1k"
+    return [
+        _Column("variant", "variant", right=False),
+        _Column("p50\np99 ms", "latency"),
+        _Column("rows/s", "throughput"),
+        _Column(f"cost\n{unit}", "cost"),
+        _Column(f"gain\n{unit}", "gain"),
+        _Column(f"net\n{unit}", "net"),
+        _Column("Pareto", "pareto", right=False),
+        _Column("verdict", "verdict", right=False),
+    ]
+
+
+def _layout(comparison: Comparison, width: int) -> list[list[_Column]]:
+    quality, speed = _quality(comparison), _speed(comparison)
+    return [quality + speed[1:]] if width >= WIDE else [[*quality, speed[-1]], speed]
+
+
+def _table(columns: Sequence[_Column], lines: Sequence[RowText], width: int) -> Table:
+    table = Table(box=_PLAIN, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False, width=None, collapse_padding=True)
+    for column in columns:
+        table.add_column(Text(column.title), justify="right" if column.right else "left", overflow="fold", vertical="top")
+    for line in lines:
+        table.add_row(*(_cell(column, getattr(line, column.field)) for column in columns))
+    return table
+
+
+def _cell(column: _Column, text: str) -> Text:
+    return Text(text, style=_COLOURS.get(text, "") if column.field == "verdict" else "")  # Text: names hold [ ], which is markup
+
+
+def _line(console: Console, text: str) -> None:
+    console.print(Text(text), soft_wrap=text.startswith("next: "))  # a command is copied whole

@@ -1,0 +1,1 @@
+"""The results folder: identities, locks, atomic writes, resume, manifest."""

@@ -1,0 +1,144 @@
+"""The results folder: one writer at a time, and files that are whole or not there."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, is_dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+from filelock import FileLock, Timeout
+from numpy.typing import NDArray
+
+from harness.errors import ResultsError
+
+
+@contextmanager
+def writing(root: Path) -> Iterator[None]:
+    """Hold a results folder for writing.
+
+    Raises
+    ------
+    ResultsError
+        When it cannot be written, or another sweep is writing it.
+    """
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(root / ".lock")
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise ResultsError(f"results: another harness is writing {root}; wait for it, or give this sweep another name=") from None
+    except OSError as trouble:
+        raise ResultsError(f"results_dir: {root} cannot be written ({trouble.strerror}); set results_dir to a folder that can") from trouble
+    try:
+        yield
+    finally:
+        lock.release()
+        if [p.name for p in root.iterdir()] == [".lock"]:  # refused before anything was written: leave no trace
+            (root / ".lock").unlink()
+            root.rmdir()
+
+
+def write_whole(path: Path, write: Callable[[Path], None]) -> None:
+    """Write a file under a temporary name, flush it to the disk, and rename it.
+
+    Raises
+    ------
+    ResultsError
+        When the disk is full or the folder cannot be written; nothing half-written is left.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write(temporary)
+        with temporary.open("rb") as stream:
+            os.fsync(stream.fileno())
+        temporary.replace(path)
+    except OSError as trouble:
+        reason = trouble.strerror or str(trouble)
+        raise ResultsError(
+            f"results: {path} cannot be written ({reason}); free disk space or set results_dir to another folder"
+        ) from trouble
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file."""
+    write_whole(path, lambda file: file.write_text(text, encoding="utf-8") and None)
+
+
+def write_json(path: Path, data: Any) -> None:
+    """Write JSON; records become objects, NaN becomes null."""
+    write_text(path, json.dumps(_plain(data), indent=1, allow_nan=False) + "\n")
+
+
+def write_parquet(path: Path, frame: pd.DataFrame) -> None:
+    """Write a table as Parquet."""
+    write_whole(path, lambda file: frame.to_parquet(file, index=False))
+
+
+def write_columns(path: Path, columns: Mapping[str, NDArray[Any]]) -> None:
+    """Write arrays of equal length, [n] or [n, width], as the columns of an Arrow file."""
+    arrays = [pa.array(np.ascontiguousarray(a).reshape(-1)) for a in columns.values()]
+    shaped = [
+        flat if a.ndim == 1 else pa.FixedSizeListArray.from_arrays(flat, a.shape[1])
+        for flat, a in zip(arrays, columns.values(), strict=True)
+    ]
+    table = pa.record_batch(shaped, names=list(columns))
+
+    def write(file: Path) -> None:
+        with pa.OSFile(str(file), "wb") as sink, pa.ipc.new_file(sink, table.schema) as writer:
+            writer.write_batch(table)
+
+    write_whole(path, write)
+
+
+def read_columns(path: Path) -> dict[str, NDArray[Any]]:
+    """Map the columns of an Arrow file read-only, without a copy."""
+    batch = pa.ipc.open_file(pa.memory_map(str(path))).get_batch(0)
+    found = {}
+    for name, column in zip(batch.schema.names, batch.columns, strict=True):
+        if pa.types.is_fixed_size_list(column.type):
+            found[name] = np.asarray(column.values.to_numpy(zero_copy_only=True)).reshape(-1, column.type.list_size)
+        else:
+            found[name] = np.asarray(column.to_numpy(zero_copy_only=True))
+    return found
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Read a JSON object.
+
+    Raises
+    ------
+    ResultsError
+        When the file is missing or is not JSON.
+    """
+    try:
+        return dict(json.loads(path.read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        raise ResultsError(f"results: no file {path}; name the folder of a sweep, as results/flights") from None
+    except (OSError, ValueError) as trouble:
+        raise ResultsError(f"results: {path} cannot be read ({trouble}); run the sweep again") from trouble
+
+
+def _plain(data: Any) -> Any:
+    if is_dataclass(data) and not isinstance(data, type):
+        return _plain(asdict(data))
+    if isinstance(data, Mapping):
+        return {str(k): _plain(v) for k, v in data.items()}
+    if isinstance(data, (list, tuple)):
+        return [_plain(v) for v in data]
+    if isinstance(data, np.ndarray):
+        return _plain(data.tolist())
+    if isinstance(data, np.generic):
+        return _plain(data.item())
+    if isinstance(data, float):
+        return data if np.isfinite(data) else None
+    return data if data is None or isinstance(data, (str, int, bool)) else str(data)

@@ -1,0 +1,125 @@
+"""`sweep.json`: what a results folder holds, who made it, and how far it is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from harness.errors import ResultsError
+from harness.records.comparison import RowAccount
+from harness.records.money import Traffic
+from harness.records.run import PENDING, Identity
+from harness.records.tally import Grid
+from harness.runs import folder
+
+MANIFEST = "sweep.json"
+FORMAT = 1  # of the folder; raised when an older harness could not read it
+
+
+@dataclass(frozen=True)
+class ManifestMember:
+    """One variant: its folder under the sweep's, its status, and a hash of its configuration."""
+
+    variant: str
+    folder: str
+    status: str
+    reason: str | None
+    identity: Identity
+    conf_hash: str
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """The whole manifest; `overrides` and `conf_dirs` compose the same sweep again."""
+
+    format: int
+    name: str
+    phase: str
+    overrides: tuple[str, ...]
+    conf_dirs: tuple[str, ...]
+    champion: str | None
+    candidate: str | None
+    replay_fingerprint: str
+    prepared_folder: str
+    first_judged: str | None
+    limited: bool
+    harness_version: str
+    git_commit: str | None
+    git_dirty: bool | None
+    machine: Any
+    started_at: str
+    updated_at: str
+    members: tuple[ManifestMember, ...]
+
+    def with_status(self, variant: str, status: str, reason: str | None, now: str) -> Manifest:
+        """Return the manifest after one member has changed."""
+        members = tuple(replace(m, status=status, reason=reason) if m.variant == variant else m for m in self.members)
+        return replace(self, members=members, updated_at=now)
+
+    @property
+    def n_pending(self) -> int:
+        """Members that have not ended."""
+        return sum(m.status == PENDING for m in self.members)
+
+
+def write_manifest(root: Path, manifest: Manifest) -> None:
+    """Replace `sweep.json`."""
+    folder.write_json(root / MANIFEST, manifest)
+
+
+def read_manifest(root: Path) -> Manifest:
+    """Read `sweep.json`.
+
+    Raises
+    ------
+    ResultsError
+        When the folder holds no sweep, or one of another format.
+    """
+    if not (root / MANIFEST).is_file():
+        raise ResultsError(f"results: {root} holds no sweep (no {MANIFEST}); name a folder that harness sweep wrote, as results/flights")
+    data = folder.read_json(root / MANIFEST)
+    if data.get("format") != FORMAT:
+        raise ResultsError(f"results: {root} has format {data.get('format')}, this harness reads {FORMAT}; run the sweep again")
+    try:
+        members = tuple(ManifestMember(**{**m, "identity": Identity(**m["identity"])}) for m in data.pop("members"))
+        lists = {k: tuple(data.pop(k)) for k in ("overrides", "conf_dirs")}
+        return Manifest(**data, **lists, members=members)
+    except (TypeError, KeyError) as trouble:
+        raise ResultsError(f"results: {root / MANIFEST} is damaged ({trouble}); run the sweep again") from trouble
+
+
+def write_replay(
+    root: Path, grid: Grid, account: RowAccount, notes: tuple[str, ...], contract: dict[str, Any], traffic: Traffic | None
+) -> None:
+    """Write what the tables need of the replay: names of cells, the row account, the contract, arrivals per minute."""
+    folder.write_json(root / "replay" / "contract.json", contract)
+    if traffic is not None:
+        columns = {"minute": traffic.minute, "requests": traffic.minute_requests}
+        folder.write_columns(root / "replay" / "traffic.arrow", columns)
+    profile = {"grid": grid, "account": account, "notes": notes, "n_hours": traffic.n_hours if traffic else None}
+    folder.write_json(root / "replay" / "profile.json", profile)
+
+
+@dataclass(frozen=True)
+class ReplayProfile:
+    """What `write_replay` kept."""
+
+    grid: Grid
+    account: RowAccount
+    notes: tuple[str, ...]
+    traffic: Traffic | None
+
+
+def read_replay(root: Path) -> ReplayProfile:
+    """Read what the tables need of the replay."""
+    data = folder.read_json(root / "replay" / "profile.json")
+    grid = Grid(*(tuple(data["grid"][k]) for k in ("slice_by", "slice_value", "windows")))
+    account = RowAccount(data["account"]["n_log"], data["account"]["n_judged"], tuple((r, n) for r, n in data["account"]["left_out"]))
+    traffic = None
+    if data["n_hours"] is not None:
+        columns = folder.read_columns(root / "replay" / "traffic.arrow")
+        traffic = Traffic(np.array(columns["minute"]), np.array(columns["requests"]), data["n_hours"])
+    return ReplayProfile(grid, account, tuple(data["notes"]), traffic)

@@ -1,0 +1,121 @@
+"""What stands in a variant's folder: read and written whole, `run.json` last."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from harness.records.measurement import Measurement, OperatingPoint, Percentile
+from harness.records.metric import MetricValues
+from harness.records.run import OK, Identity, RunRecord
+from harness.records.tally import Grid
+from harness.runs import folder
+from harness.runs.identity import slug
+
+SCORES, TALLIES, PAIRED, METRICS, RUN, MEASUREMENT, CONFIG, LOG = (
+    "scores.arrow",
+    "tallies.arrow",
+    "paired.arrow",
+    "metrics.parquet",
+    "run.json",
+    "measurement.json",
+    "config.yaml",
+    "run.log",
+)
+
+
+def variant_folder(root: Path, variant: str, identity: Identity) -> Path:
+    """Return the folder of one variant under one identity."""
+    return root / "variants" / f"{slug(variant)}-{identity.quality[:8]}"
+
+
+def read_run(path: Path) -> RunRecord | None:
+    """Read `run.json` of a variant's folder; None when it is not there or not readable."""
+    try:
+        data = folder.read_json(path / RUN)
+        return RunRecord(**{**data, "identity": Identity(**data["identity"])})
+    except (folder.ResultsError, TypeError, KeyError):
+        return None
+
+
+def finished(path: Path, identity: Identity, paired: bool) -> bool:
+    """Say whether the folder holds a whole ok result under this identity."""
+    run = read_run(path)
+    if run is None or run.status != OK or run.identity != identity:
+        return False
+    return all((path / name).is_file() for name in (SCORES, TALLIES, METRICS, *([PAIRED] if paired else [])))
+
+
+def kept_scores(root: Path, identity: Identity, besides: Path) -> Path | None:
+    """Return a score file of another result with the same scores identity, or None."""
+    for other in sorted((root / "variants").glob("*")):
+        run = read_run(other) if other != besides else None
+        if run is not None and run.status == OK and run.identity.scores == identity.scores and (other / SCORES).is_file():
+            return other / SCORES
+    return None
+
+
+def link(source: Path, target: Path) -> None:
+    """Give `target` the content of `source`: a hard link where the file system has them, else a copy."""
+    target.unlink(missing_ok=True)
+    try:
+        os.link(source, target)
+    except OSError:
+        folder.write_whole(target, lambda file: shutil.copyfile(source, file) and None)
+
+
+def write_scores(path: Path, scores: NDArray[np.float32]) -> None:
+    """Keep the scores of all prepared rows, float32 [n]."""
+    folder.write_columns(path / SCORES, {"score": scores})
+
+
+def read_scores(path: Path) -> NDArray[np.float32]:
+    """Map the kept scores."""
+    return folder.read_columns(path)["score"]
+
+
+def read_measurement(path: Path) -> Measurement | None:
+    """Read the measurement of a variant's folder; None when there is none."""
+    file = path / MEASUREMENT
+    if not file.is_file():
+        return None
+    data = folder.read_json(file)
+    points = tuple(_point(p) for p in data.pop("points"))
+    return Measurement(**{**data, "points": points})
+
+
+def _point(data: dict[str, Any]) -> OperatingPoint:
+    latency = tuple(Percentile(**p) for p in data["latency"])
+    return OperatingPoint(**{**data, "latency": latency, "trial_rows_per_s": tuple(data["trial_rows_per_s"])})
+
+
+def read_metrics(path: Path, grid: Grid, names: Sequence[str], confidence: float) -> tuple[MetricValues, ...] | None:
+    """Read stored metric values over all cells; None when one of `names` is not there at this confidence."""
+    frame = pd.read_parquet(path / METRICS)
+    if not set(names) <= set(frame["metric"]) or not (frame["confidence"] == confidence).all():
+        return None
+    cells = pd.MultiIndex.from_arrays(
+        [np.repeat(grid.slice_by, grid.n_windows), np.repeat(grid.slice_value, grid.n_windows), np.tile(grid.windows, grid.n_slices)]
+    )
+    found = []
+    for name in names:
+        own = frame[frame["metric"] == name].set_index(["slice_by", "slice_value", "window"]).reindex(cells)
+        texts = [
+            own[c].astype(object).where(own[c].notna(), blank).to_numpy() for c, blank in (("ci_method", ""), ("undefined_reason", None))
+        ]
+        numbers = [own[c].to_numpy(np.float64) for c in ("value", "ci_low", "ci_high")]
+        found.append(MetricValues(name, *numbers, *texts))
+    return tuple(found)
+
+
+def write_run(path: Path, run: RunRecord) -> None:
+    """Write `run.json`: the mark that this variant has ended."""
+    folder.write_json(path / RUN, dataclasses.asdict(run))

@@ -1,0 +1,123 @@
+"""Values of slice columns to dense ids, in the order a person would list them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from datetime import date, datetime
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.errors import ReplayError
+from harness.records.conf import SliceColumn
+from harness.records.replay import Categories
+
+MISSING = "missing"
+
+
+class CategoryEncoder:
+    """Numbers the values of one column in order of appearance; `finish` gives the numbers their final order."""
+
+    def __init__(self, conf: SliceColumn, max_slices: int) -> None:
+        self.name, self.max_slices = conf.column, max_slices
+        self._ids: dict[Any, int] = {}
+
+    def add(self, categories: Categories) -> NDArray[np.int32]:
+        """Return the provisional ids of a batch, int32 [n]."""
+        table = np.empty(len(categories.values) + 1, np.int32)
+        used = np.unique(categories.codes)
+        for code in used:
+            value = categories.values[code] if code >= 0 else None
+            table[code] = self._ids.setdefault(value, len(self._ids))
+        if len(self._ids) > self.max_slices:
+            raise ReplayError(
+                f"replay.slices: column '{self.name}' has more than {self.max_slices:,} values (slices.max_slices);"
+                " slice by a coarser column, or raise max_slices"
+            )
+        return table[categories.codes]
+
+    def finish(self) -> tuple[NDArray[np.int32], tuple[str, ...]]:
+        """Return the final id of each provisional id, and the names in final order; missing stands last."""
+        values = sorted(self._ids, key=_sort_key)
+        remap = np.empty(len(values), np.int32)
+        for final, value in enumerate(values):
+            remap[self._ids[value]] = final
+        return remap, _names(values)
+
+
+class BandEncoder:
+    """Cuts a numeric column at its edges: below the first, [a, b) between them, from the last on, and missing."""
+
+    def __init__(self, conf: SliceColumn) -> None:
+        self.name, self.edges = conf.column, conf.edges
+        self._seen = np.zeros(len(conf.edges) + 2, bool)
+
+    def add(self, numbers: NDArray[np.float64]) -> NDArray[np.int32]:
+        """Return the provisional ids of a batch, int32 [n]."""
+        ids = np.searchsorted(np.asarray(self.edges), numbers, side="right").astype(np.int32)
+        ids[np.isnan(numbers)] = len(self.edges) + 1
+        self._seen[np.unique(ids)] = True
+        return ids
+
+    def finish(self) -> tuple[NDArray[np.int32], tuple[str, ...]]:
+        """Return the final id of each provisional id, and the names of the bands that hold rows."""
+        text = [f"{edge:g}" for edge in self.edges]
+        names = [f"< {text[0]}", *(f"[{a}, {b})" for a, b in zip(text, text[1:], strict=False)), f">= {text[-1]}", MISSING]
+        remap = (np.cumsum(self._seen) - 1).astype(np.int32)
+        return remap, tuple(name for name, seen in zip(names, self._seen, strict=True) if seen)
+
+
+def cross(ids: Sequence[NDArray[np.int32]], names: Sequence[tuple[str, ...]]) -> tuple[NDArray[np.int32], tuple[str, ...]]:
+    """Return dense ids and names ("UA*EWR") of the combinations of columns that occur.
+
+    Parameters
+    ----------
+    ids
+        Per column, final ids int32 [n].
+    names
+        Per column, the names that the ids stand for.
+    """
+    code = np.zeros(len(ids[0]), np.int64)
+    for column, own in zip(ids, names, strict=True):
+        code = code * len(own) + column
+    n_codes = math.prod(len(own) for own in names)
+    if n_codes <= 1 << 24:  # a table of all combinations is faster than a sort while it fits in the cache's reach
+        seen = np.zeros(n_codes, bool)
+        seen[code] = True
+        present = np.flatnonzero(seen)
+        dense = (np.cumsum(seen) - 1)[code]
+    else:
+        present, dense = np.unique(code, return_inverse=True)
+    found = []
+    for value in present.tolist():
+        parts = []
+        for own in reversed(names):
+            value, part = divmod(value, len(own))
+            parts.append(own[part])
+        found.append("*".join(reversed(parts)))
+    return dense.astype(np.int32), tuple(found)
+
+
+def _sort_key(value: Any) -> tuple[int, Any]:
+    if value is None:
+        return 2, ""
+    return (0, value) if isinstance(value, (bool, int, float, date)) else (1, str(value))
+
+
+def _names(values: Sequence[Any]) -> tuple[str, ...]:
+    names = [_name(v) for v in values]
+    if values and values[-1] is None and MISSING in names[:-1]:
+        names[-1] = f"{MISSING} (null)"
+    return tuple(names)
+
+
+def _name(value: Any) -> str:
+    if value is None:
+        return MISSING
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, datetime):
+        return value.isoformat(sep=" ")
+    return f"{value:g}" if isinstance(value, float) else str(value)

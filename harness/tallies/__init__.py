@@ -1,0 +1,1 @@
+"""Additive and ordered states, each filled by one kernel."""

@@ -1,0 +1,1 @@
+"""Child processes: start, watch, time out, die with their parent."""

@@ -1,0 +1,65 @@
+"""How compiled pieces of work are spread over threads, with their results handed back in order."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeVar
+
+Result = TypeVar("Result")
+
+
+def thread_count(n_threads: int | None) -> int:
+    """Return how many threads to use: `n_threads`, or every core that this process may run on when it is None.
+
+    >>> thread_count(3)
+    3
+    """
+    if n_threads is None:
+        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if n_threads < 1:
+        raise ValueError(f"n_threads is {n_threads}; wanted at least 1")
+    return n_threads
+
+
+def run_in_order(work: Callable[[int], Result], n_pieces: int, n_threads: int) -> Iterator[Result]:
+    """Yield work(0), work(1), ... in this order while up to `n_threads` of them run; work must release the GIL.
+
+    At most `n_threads` + 1 results are alive, which bounds the memory of the tables that they are.
+
+    >>> list(run_in_order(lambda piece: piece * piece, 4, 2))
+    [0, 1, 4, 9]
+    """
+    if n_threads == 1 or n_pieces <= 1:
+        yield from map(work, range(n_pieces))
+        return
+    with ThreadPoolExecutor(min(n_threads, n_pieces)) as pool:
+        running: deque[Future[Result]] = deque()
+        for piece in range(n_pieces):
+            if len(running) == n_threads:
+                yield running.popleft().result()
+            running.append(pool.submit(work, piece))
+        while running:
+            yield running.popleft().result()
+
+
+def starts_of_pieces(n_rows: int, rows_per_piece: int) -> list[int]:
+    """Return the borders of consecutive pieces of `rows_per_piece` rows, the last one shorter.
+
+    >>> starts_of_pieces(5, 2)
+    [0, 2, 4, 5]
+    """
+    return [*range(0, n_rows, rows_per_piece), n_rows] if n_rows else [0]
+
+
+def tally_chunk_rows(n_cells: int) -> int:
+    """Return the rows of one chunk of a tally: a function of the grid alone, so that sums do not depend on threads.
+
+    Large grids take larger chunks, since a chunk costs a pass over its table.
+
+    >>> tally_chunk_rows(1279), tally_chunk_rows(100_000)
+    (262144, 1048576)
+    """
+    return min(max(1 << (8 * n_cells - 1).bit_length(), 1 << 18), 1 << 20)

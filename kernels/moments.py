@@ -1,0 +1,65 @@
+"""Mean and centred second moment of groups of rows, merged without ever taking a mean of squares."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class RowMoments(NamedTuple):
+    """n, mean and sum of squared deviations from the mean, each [n_cells]; mean and m2 are 0 where n is 0."""
+
+    n: NDArray[np.int64]
+    mean: NDArray[np.float64]
+    m2: NDArray[np.float64]
+
+
+def merged_moments(a: RowMoments, b: RowMoments) -> RowMoments:
+    """Return the moments of the rows of `a` and `b` together.
+
+    Formula: with d = mean_b - mean_a and n = n_a + n_b, mean = mean_a + d n_b / n and m2 = m2_a + m2_b + d^2 n_a n_b / n.
+    Source: Chan, Golub & LeVeque 1983, "Algorithms for computing the sample variance", equation 2.1, in terms of means.
+    An empty side leaves the other bit for bit.
+
+    >>> one = RowMoments(np.array([2]), np.array([1.0]), np.array([2.0]))  # rows 0, 2
+    >>> two = RowMoments(np.array([1]), np.array([4.0]), np.array([0.0]))  # row 4
+    >>> [float(v[0]) for v in merged_moments(one, two)]
+    [3.0, 2.0, 8.0]
+    """
+    n = a.n + b.n
+    share = b.n / np.maximum(n, 1)
+    delta = b.mean - a.mean
+    mean = np.where(a.n == 0, b.mean, a.mean + delta * share)
+    return RowMoments(n, mean, a.m2 + b.m2 + delta * delta * a.n * share)
+
+
+def moments_from_shifted(
+    n: NDArray[np.int64], shift: NDArray[np.float64], total: NDArray[np.float64], square: NDArray[np.float64]
+) -> RowMoments:
+    """Return the moments from sums of (value - shift) and of its square.
+
+    `shift` is one of the values, so the subtraction loses digits only where the variance is far below the squared
+    distance of that value from the mean.
+    """
+    at_least_one = np.maximum(n, 1)
+    mean = np.where(n > 0, shift + total / at_least_one, 0.0)
+    return RowMoments(n, mean, np.maximum(square - total * total / at_least_one, 0.0) * (n > 1))
+
+
+def folded_windows(moments: RowMoments, n_windows: int) -> RowMoments:
+    """Return the moments with every window of a slice merged into its window 0, in the order of the windows."""
+    if n_windows == 1:
+        return moments
+    n, mean, m2 = (values.reshape(-1, n_windows).copy() for values in moments)
+    whole = RowMoments(n[:, 0], mean[:, 0], m2[:, 0])
+    for window in range(1, n_windows):
+        whole = merged_moments(whole, RowMoments(n[:, window], mean[:, window], m2[:, window]))
+    n[:, 0], mean[:, 0], m2[:, 0] = whole
+    return RowMoments(n.ravel(), mean.ravel(), m2.ravel())
+
+
+def empty_moments(n_cells: int) -> RowMoments:
+    """Return the moments of no rows."""
+    return RowMoments(np.zeros(n_cells, np.int64), np.zeros(n_cells), np.zeros(n_cells))

@@ -1,0 +1,114 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from harness.meters.machine import capture
+from harness.meters.not_measured import not_measured
+from harness.meters.summary import summarise
+from harness.records.conf import MeasureConf
+from harness.records.trial import EnergyReading, Trial
+
+CONF = MeasureConf("quick")
+MACHINE = replace(capture(), cpu_model="AMD EPYC", n_cores=2)
+UNREAD = EnergyReading(None, "unavailable", "vm")
+
+
+def trial(point: str, rows_per_s: float, energy: EnergyReading = UNREAD, **changes) -> Trial:
+    batch_rows = 100 if point == "offline" else 1
+    latencies = np.full(1000, round(1e9 * batch_rows / rows_per_s), np.int64)
+    return replace(Trial(point, batch_rows, 1000, 1000 * batch_rows / rows_per_s, latencies, energy), **changes)
+
+
+def six(*factors: float) -> list[Trial]:
+    return [trial(point, speed * factor) for factor in factors for point, speed in (("offline", 1e5), ("single", 1e3))]
+
+
+def test_throughput_latency_and_what_was_passed_on():
+    m = summarise(
+        "m",
+        six(0.98, 1.0, 1.03),
+        CONF,
+        MACHINE,
+        threads=2,
+        cold_start_s=0.5,
+        first_run_s=0.1,
+        crosscheck_rows=7,
+        crosscheck_max_difference=1e-7,
+    )
+    assert (m.variant, m.protocol, m.status, m.reason, m.measured_on) == ("m", "quick", "ok", None, "AMD EPYC, 2 cores")
+    assert (m.threads, m.cold_start_s, m.first_run_s, m.crosscheck_rows, m.crosscheck_max_difference) == (2, 0.5, 0.1, 7, 1e-7)
+    offline, single = m.point("offline"), m.point("single")
+    assert offline.trial_rows_per_s == pytest.approx((98000.0, 100000.0, 103000.0))
+    logs = np.log(offline.trial_rows_per_s)
+    low, high = stats.t.interval(0.95, 2, logs.mean(), stats.sem(logs))
+    assert [offline.throughput_rows_per_s, offline.throughput_low, offline.throughput_high] == pytest.approx(
+        np.exp([logs.mean(), low, high])
+    )
+    assert (offline.latency, offline.batch_rows, offline.n_requests) == ((), 100, 3000)
+    assert [p.q for p in single.latency] == [50.0, 90.0, 99.0]
+    assert [p.n for p in single.latency] == [3000] * 3
+    assert single.latency[0].value_ms == pytest.approx(1.0)
+
+
+def test_the_confidence_is_that_of_the_sweep():
+    narrow, wide = (summarise("m", six(0.98, 1.0, 1.03), CONF, MACHINE, confidence=c).point("offline") for c in (0.8, 0.99))
+    assert wide.throughput_low < narrow.throughput_low < narrow.throughput_high < wide.throughput_high
+
+
+def test_trials_that_vary_by_more_than_ten_per_cent_are_noisy():
+    assert summarise("m", six(0.91, 1.0, 1.09), CONF, MACHINE).status == "ok"
+    m = summarise("m", [*six(1.0, 1.0, 1.0)[::2], *six(0.8, 1.0, 1.2)[1::2]], CONF, MACHINE)
+    assert (m.status, m.reason) == ("noisy", "single: throughput varied by 20% over 3 trials, at most 10% wanted")
+
+
+def test_a_trial_whose_clock_went_back_is_left_out_and_said():
+    trials = six(1.0, 1.0, 1.0)
+    trials[0] = replace(trials[0], clock_went_back=True, elapsed_s=-1.0)
+    m = summarise("m", trials, CONF, MACHINE)
+    assert (m.status, m.reason) == ("noisy", "clock_went_back: 1 of 6 trials left out")
+    assert len(m.point("offline").trial_rows_per_s) == 2
+    trials[2] = replace(trials[2], clock_went_back=True)
+    m = summarise("m", trials, CONF, MACHINE)
+    assert (m.status, m.reason) == ("invalid", "too_few_trials: usable trials are offline: 1 of 3; at least 2 are needed")
+
+
+def test_no_trial_is_invalid():
+    m = summarise("m", [], CONF, MACHINE)
+    assert (m.status, m.reason) == ("invalid", "too_few_trials: usable trials are none; at least 2 are needed")
+    assert m.points == ()
+
+
+@pytest.mark.parametrize("difference", [2e-4, float("nan")])
+def test_wrong_scores_are_no_result(difference):
+    m = summarise("m", six(1.0, 1.0), CONF, MACHINE, crosscheck_rows=10, crosscheck_max_difference=difference)
+    assert m.status == "invalid"
+    assert m.reason.startswith("wrong_scores: the speed phase differs from the kept scores by up to ")
+    assert summarise("m", six(1.0, 1.0), CONF, MACHINE, crosscheck_max_difference=2e-4, crosscheck_tolerance=1e-3).status == "ok"
+
+
+def test_a_reason_of_the_caller_makes_it_invalid():
+    m = summarise("m", six(1.0, 1.0), CONF, MACHINE, invalid="child was killed")
+    assert (m.status, m.reason) == ("invalid", "child was killed")
+
+
+def test_energy_is_that_of_the_offline_trials_together():
+    joules = [EnergyReading(j, "measured_counter", None) for j in (10.0, 30.0)]
+    trials = [trial("offline", 1e5, joules[0]), trial("offline", 1e5, joules[1]), trial("single", 1e3), trial("single", 1e3)]
+    m = summarise("m", trials, CONF, MACHINE)
+    assert (m.energy_j_per_1k, m.energy_source, m.energy_reason) == (pytest.approx(40 / 200), "measured_counter", None)
+
+
+def test_energy_that_one_trial_did_not_read_is_not_measured():
+    trials = [trial("offline", 1e5, EnergyReading(10.0, "measured_counter", None)), trial("offline", 1e5)]
+    m = summarise("m", trials, CONF, MACHINE)
+    assert (m.energy_j_per_1k, m.energy_source, m.energy_reason) == (None, "unavailable", "vm")
+
+
+def test_not_measured_says_why():
+    m = not_measured("prod", "none", "measure=none", device="cuda")
+    assert (m.status, m.reason, m.protocol, m.device, m.points) == ("not_measured", "measure=none", "none", "cuda", ())
+    assert (m.energy_j_per_1k, m.energy_source, m.measured_on) == (None, "unavailable", None)
