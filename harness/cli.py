@@ -76,6 +76,7 @@ def _parser(command: str) -> argparse.ArgumentParser:
         parser.add_argument("--out", metavar="DIR", default="my_conf", help="folder for the configuration (default: my_conf)")
         parser.add_argument("--label", default=None, help="the label column, when the guess is wrong")
         parser.add_argument("--timestamp", default=None, help="the time column, when the guess is wrong")
+        parser.add_argument("--features", default=None, help="the models' input columns in their order, as a,b,c")
         parser.add_argument("--name", default=None, help="name of the replay and the sweep (default: the log's)")
     if command in ("sweep", "compare", "signoff"):
         parser.add_argument(
@@ -101,7 +102,7 @@ def _run(command: str, options: argparse.Namespace) -> int:
     if command == "init":
         from harness.pipeline.init import init
 
-        return init(options.log, options.models, options.out, options.label, options.timestamp, options.name)
+        return init(options.log, options.models, options.out, options.label, options.timestamp, options.name, options.features)
     from harness.pipeline import stored
 
     if command == "status":

@@ -113,7 +113,7 @@ class Composer:
             parsed = _parse(overrides)
             for override in parsed:
                 self._check_override(override)
-            fixed = [o.input_line or "" for o in parsed if not o.is_sweep_override()]
+            fixed = [_forced(o) for o in parsed if not o.is_sweep_override()]
             given = {o.get_key_element(): o for o in parsed}
             swept = [(o.get_key_element(), _sweep_values(o)) for o in parsed if o.is_sweep_override()]
             for key, values in self._params(fixed).items():
@@ -141,7 +141,7 @@ class Composer:
 
     def _one(self, fixed: list[str], swept: tuple[tuple[str, str], ...]) -> Composed:
         try:
-            tree = compose(config_name="config", overrides=[*fixed, *(f"{k}={v}" for k, v in swept)])
+            tree = compose(config_name="config", overrides=[*fixed, *(f"{'++' if '.' in k else ''}{k}={v}" for k, v in swept)])
         except (HydraException, OmegaConfBaseException) as trouble:
             raise self._explained(trouble) from trouble
         except yaml.YAMLError as trouble:
@@ -153,15 +153,7 @@ class Composer:
         option = re.search(r"Could not find '([\w/]+)/([^'/]+)'", text)
         if option and option[1] in GROUPS:
             return ConfigError(self._no_option(option[1], option[2]))
-        key = re.search(r"(?:Key|key) '([^']+)' is not in struct|Could not override '([^']+)'", text)
-        if key:
-            name = next(k for k in key.groups() if k)
-            known = sorted(_leaf_keys(self._tree_of_defaults()))
-            return ConfigError(f"{name}: unknown key{did_you_mean(name, known)}; to add a key that is not in the file, write +{name}=…")
         return ConfigError(f"configuration: {text}")
-
-    def _tree_of_defaults(self) -> Any:
-        return OmegaConf.to_container(compose(config_name="config"), resolve=False)
 
     def _check_override(self, override: Override, value: bool = True) -> None:
         key = override.get_key_element().lstrip("+~")
@@ -170,12 +162,12 @@ class Composer:
         if top == "hydra":
             raise ConfigError(f"{key}: the hydra node is the harness's own; take this override out")
         if top not in TOP_LEVEL:
-            raise ConfigError(f"{key}: unknown key{did_you_mean(top, TOP_LEVEL)}; keys are: {one_of(TOP_LEVEL, 30)}")
+            raise ConfigError(f"{key}: unknown key; keys are: {one_of(TOP_LEVEL, 30)}{did_you_mean(top, TOP_LEVEL)}")
         if value and group in GROUPS and group != "metrics" and not override.is_delete():
             for choice in _sweep_values(override):
                 self._check_option(group, choice)
         if value and group == "metrics" and not override.is_delete():
-            raw = override.value()
+            raw: Any = override.value()
             for choice in raw if isinstance(raw, list) else [raw]:
                 self._check_option(group, str(choice))
 
@@ -185,8 +177,7 @@ class Composer:
 
     def _no_option(self, group: str, choice: str) -> str:
         names = self.options(group)
-        near = did_you_mean(choice, names)
-        return f"{group}: no option '{choice}'{near}; options are: {one_of(names, 30)}"
+        return f"{group}: no option '{choice}'; options are: {one_of(names, 30)}{did_you_mean(choice, names)}"
 
     def _hydra(self) -> Any:
         GlobalHydra.instance().clear()
@@ -255,7 +246,7 @@ def _variant(combo: Composed) -> VariantConf:
 
 def _among(value: str | None, key: str, labels: list[str]) -> str | None:
     if value is not None and value not in labels:
-        raise ConfigError(f"{key}: no variant '{value}' in this sweep{did_you_mean(value, labels)}; variants are: {one_of(labels, 40)}")
+        raise ConfigError(f"{key}: no variant '{value}' in this sweep; variants are: {one_of(labels, 40)}{did_you_mean(value, labels)}")
     return value
 
 
@@ -295,7 +286,7 @@ def build(spec: Any, kind: str, where: str) -> Any:
     given = {str(k): v for k, v in node.data.items() if k != "_target_"}
     for key in given:
         if key not in known:
-            raise ConfigError(f"{where}.{key}: unknown key{did_you_mean(key, known)}; {name} takes: {one_of(known) or 'nothing'}")
+            raise ConfigError(f"{where}.{key}: unknown key; {name} takes: {one_of(known) or 'nothing'}{did_you_mean(key, known)}")
     try:
         return found(**{k: _frozen(v) for k, v in given.items()})
     except (TypeError, ValueError) as trouble:
@@ -325,6 +316,12 @@ def _parse(overrides: Sequence[str]) -> list[Override]:
     return parsed
 
 
+def _forced(override: Override) -> str:
+    """Let an override add a key that the option's file leaves out; what no room knows is refused when it is typed."""
+    line = override.input_line or ""
+    return f"++{line}" if "." in override.get_key_element().split("@")[0] and line[:1] not in "+~" else line
+
+
 def _sweep_values(override: Override) -> list[str]:
     if override.is_sweep_override():
         return [str(v) for v in override.sweep_string_iterator()]
@@ -348,13 +345,6 @@ def _refuse_hydra_node(folder: Path) -> None:
 
 def _entry_names(item: Any) -> Iterable[str]:
     return map(str, item) if isinstance(item, Mapping) else [str(item)]
-
-
-def _leaf_keys(tree: Any, prefix: str = "") -> Iterable[str]:
-    for key, value in tree.items():
-        yield f"{prefix}{key}"
-        if isinstance(value, Mapping):
-            yield from _leaf_keys(value, f"{prefix}{key}.")
 
 
 def _one_line(trouble: Exception) -> str:

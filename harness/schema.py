@@ -129,7 +129,7 @@ class Node:
         for key in self.data:
             if str(key) not in self.known:
                 raise ConfigError(
-                    f"{self.at(str(key))}: unknown key{did_you_mean(str(key), self.known)}; keys are: {one_of(sorted(self.known), 40)}"
+                    f"{self.at(str(key))}: unknown key; keys are: {one_of(sorted(self.known), 40)}{did_you_mean(str(key), self.known)}"
                 )
 
 
@@ -277,7 +277,7 @@ def _slices(node: Node | None) -> tuple[tuple[SliceColumn, ...], tuple[tuple[str
         for name in item:
             if name not in names:
                 raise ConfigError(
-                    f"replay.slices.crosses[{i}]: '{name}' is not among slices.columns{did_you_mean(name, names)}; columns: {one_of(names)}"
+                    f"replay.slices.crosses[{i}]: '{name}' is not among slices.columns: {one_of(names)}{did_you_mean(name, names)}"
                 )
         crosses.append(tuple(item))
     max_slices = node.whole("max_slices", DEFAULT_MAX_SLICES, low=1)
@@ -287,7 +287,7 @@ def _slices(node: Node | None) -> tuple[tuple[SliceColumn, ...], tuple[tuple[str
 
 def _windows(value: object) -> tuple[str | None, int | None]:
     if value is None or value in ("1h", "1d", "1w", "1mo"):
-        return value, None  # type: ignore[return-value]
+        return str(value) if value else None, None
     if isinstance(value, Mapping):
         node = Node(value, "replay.windows")
         rows = node.whole("rows", low=1)

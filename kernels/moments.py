@@ -52,14 +52,11 @@ def folded_windows(moments: RowMoments, n_windows: int) -> RowMoments:
     """Return the moments with every window of a slice merged into its window 0, in the order of the windows."""
     if n_windows == 1:
         return moments
-    n, mean, m2 = (values.reshape(-1, n_windows).copy() for values in moments)
+    n = moments.n.reshape(-1, n_windows).copy()
+    mean = moments.mean.reshape(-1, n_windows).copy()
+    m2 = moments.m2.reshape(-1, n_windows).copy()
     whole = RowMoments(n[:, 0], mean[:, 0], m2[:, 0])
     for window in range(1, n_windows):
         whole = merged_moments(whole, RowMoments(n[:, window], mean[:, window], m2[:, window]))
     n[:, 0], mean[:, 0], m2[:, 0] = whole
     return RowMoments(n.ravel(), mean.ravel(), m2.ravel())
-
-
-def empty_moments(n_cells: int) -> RowMoments:
-    """Return the moments of no rows."""
-    return RowMoments(np.zeros(n_cells, np.int64), np.zeros(n_cells), np.zeros(n_cells))

@@ -64,8 +64,8 @@ def _add_pairs(
 ) -> None:
     for row in range(start, stop):
         label = int(labels[row])
-        champion = float(champion_scores[row])
-        challenger = float(challenger_scores[row])
+        champion = np.float64(champion_scores[row])  # float() would stay float32 in compiled code
+        challenger = np.float64(challenger_scores[row])
         is_valid = champion >= 0.0 and champion <= 1.0 and challenger >= 0.0 and challenger <= 1.0
         if (label != 0 and label != 1) or not is_valid:
             continue

@@ -18,7 +18,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from kernels.chunks import thread_count
+from kernels.chunks import run_in_order, thread_count
 from kernels.devices import is_on_cuda, to_device, to_host
 from kernels.rank_sum import (
     LOOK_AHEAD_ROWS,
@@ -138,10 +138,9 @@ def _cross_walk(
 
 
 @njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
-def _mark_pieces(order: NDArray[np.uint32], starts: NDArray[np.int64], piece_of_row: NDArray[np.uint16]) -> None:
-    for piece in range(len(starts) - 1):
-        for entry in range(starts[piece], starts[piece + 1]):
-            piece_of_row[np.uintp(int(order[entry]) & ROW_MASK)] = piece
+def _mark_piece(order: NDArray[np.uint32], start: int, stop: int, piece: int, piece_of_row: NDArray[np.uint16]) -> None:
+    for entry in range(start, stop):
+        piece_of_row[np.uintp(int(order[entry]) & ROW_MASK)] = piece
 
 
 class _CrossMerge:
@@ -158,18 +157,67 @@ class _CrossMerge:
         self.ranks.add(records, is_group=is_group)
 
 
-def _add_block(
-    orders: tuple[Any, Any], ids: tuple[Any, Any], columns: tuple[int, int], n_windows: int, n_cells: int, n_threads: int,
-    champion: RankMerge, challenger: _CrossMerge, piece_of_row: Any, placements: Any, borders: tuple[list[int], list[int]],
-) -> None:  # fmt: skip
-    """Walk both orders over one block of columns."""
-    common = (*ids, n_windows, placements)
-    before = np.empty((len(borders[0]) - 1, n_cells, 2), np.int64)
-    for piece, records in enumerate(
-        records_of_pieces(walk, borders[0], columns, (orders[0], *common), n_cells, N_SUM_RECORD, n_threads)
-    ):
-        before[piece, :, 0], before[piece, :, 1] = champion.n_negative, champion.n_positive
-        champion.add(records, is_group=is_giant(borders[0], piece))
-    arguments = (orders[1], *common, piece_of_row, before)
-    for piece, records in enumerate(records_of_pieces(_cross_walk, borders[1], columns, arguments, n_cells, N_RECORD, n_threads)):
-        challenger.add(records, is_group=is_giant(borders[1], piece))
+def _pieces_of_rows(order: Any, starts: list[int], n_rows: int, n_threads: int) -> NDArray[np.uint16]:
+    """Return the piece of the order in which each row stands, uint16 [n_rows]."""
+    host_order = to_host(order) if is_on_cuda(order) else order
+    piece_of_row = np.zeros(n_rows, np.uint16)
+
+    def mark(piece: int) -> None:
+        _mark_piece(host_order, starts[piece], starts[piece + 1], piece, piece_of_row)
+
+    for _ in run_in_order(mark, len(starts) - 1, n_threads):
+        pass
+    return piece_of_row
+
+
+def rank_cross(
+    champion_order: Any, challenger_order: Any, slice_ids: Any, window_ids: Any, n_slices: int, n_windows: int,
+    *, n_threads: int | None = None, placement_bytes_per_row: int = PLACEMENT_BYTES_PER_ROW,
+) -> RankCrossTally:  # fmt: skip
+    """Sum the products of champion's and challenger's placements in every (slice, window), and each model's rank sums, exactly.
+
+    Parameters
+    ----------
+    champion_order, challenger_order : uint32 [n_kept], NumPy or CUDA, of `score_order` over the same rows
+    slice_ids, window_ids, n_slices, n_windows, n_threads : as in `rank_sum`
+    placement_bytes_per_row : memory for kept placements; at least one column is taken at a time
+
+    Raises
+    ------
+    ValueError
+        The orders do not hold equally many rows, or an id is outside the grid.
+
+    >>> from kernels.score_order import score_order
+    >>> scores, labels = np.array([0.1, 0.4, 0.4, 0.8], np.float32), np.array([0, 1, 0, 1], np.int8)
+    >>> order = score_order(scores, labels, n_threads=1)
+    >>> cross = rank_cross(order, order, np.zeros((4, 1), np.uint16), None, 1, 1)
+    >>> int(cross.cross_a_lo[0]), int(cross.cross_b_lo[0])  # with itself: 3*3 + 4*4 and 0*0 + 1*1
+    (25, 1)
+    """
+    if champion_order.shape != challenger_order.shape:
+        raise ValueError(
+            f"orders of {champion_order.shape} and {challenger_order.shape} rows; wanted the same rows: leave out invalid ones first"
+        )
+    n_threads, n_cells = thread_count(n_threads), n_slices * n_windows
+    ids = ready_ids(slice_ids, window_ids, n_slices, n_windows)
+    n_rows, n_columns = (int(size) for size in slice_ids.shape)
+    orders = (champion_order, challenger_order)
+    borders = tuple(piece_borders(order, n_cells, n_threads) for order in orders)
+    piece_of_row: Any = _pieces_of_rows(champion_order, borders[0], n_rows, n_threads)
+    kinds = 2 if n_windows > 1 else 1
+    columns_at_once = min(max(placement_bytes_per_row // (4 * kinds), 1), max(n_columns, 1))
+    placements: Any = np.empty((n_rows, columns_at_once * kinds), np.uint32)
+    if is_on_cuda(champion_order):
+        placements, piece_of_row = to_device(placements), to_device(piece_of_row)
+    champion, challenger = RankMerge(n_cells), _CrossMerge(n_cells)
+    before = np.zeros((len(borders[0]) - 1, n_cells, 2), np.int64)
+    for first in range(0, n_columns, columns_at_once):
+        columns = (first, min(first + columns_at_once, n_columns))
+        arguments: tuple[Any, ...] = (champion_order, *ids, n_windows, placements)
+        for piece, records in enumerate(records_of_pieces(walk, borders[0], columns, arguments, n_cells, N_SUM_RECORD, n_threads)):
+            before[piece, :, 0], before[piece, :, 1] = champion.n_negative, champion.n_positive
+            champion.add(records, is_group=is_giant(borders[0], piece))
+        arguments = (challenger_order, *ids, n_windows, placements, piece_of_row, before)
+        for piece, records in enumerate(records_of_pieces(_cross_walk, borders[1], columns, arguments, n_cells, N_RECORD, n_threads)):
+            challenger.add(records, is_group=is_giant(borders[1], piece))
+    return RankCrossTally(champion.result(), challenger.ranks.result(), challenger.a.hi, challenger.a.lo, challenger.b.hi, challenger.b.lo)

@@ -201,9 +201,7 @@ def records_of_pieces(
     yield from run_in_order(fill, len(starts) - 1, n_threads)
 
 
-def rank_sum(
-    order: Any, slice_ids: Any, window_ids: Any, n_slices: int, n_windows: int, *, n_threads: int | None = None
-) -> RankSumTally:
+def rank_sum(order: Any, slice_ids: Any, window_ids: Any, n_slices: int, n_windows: int, *, n_threads: int | None = None) -> RankSumTally:
     """Sum the doubled placements and their squares in every (slice, window), exactly.
 
     Parameters

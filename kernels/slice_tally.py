@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from kernels.chunks import run_in_order, starts_of_pieces, tally_chunk_rows, thread_count
 from kernels.devices import is_on_cuda, run_on_cuda
 from kernels.inputs import Rows, check_rows
-from kernels.moments import RowMoments, empty_moments, folded_windows, merged_moments, moments_from_shifted
+from kernels.moments import RowMoments, folded_windows, merged_moments, moments_from_shifted
 from kernels.row_losses import N_BINS, bin_of, log_loss_of, squared_error_of
 
 # The float64 record of a cell: first value, sum and sum of squares of both losses, the scores by bin, then the counters
@@ -48,8 +48,6 @@ class SliceTally:
     squared_error: RowMoments
 
 
-
-
 @njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
 def _add_rows(
     start: int,
@@ -66,7 +64,7 @@ def _add_rows(
 ) -> None:
     for row in range(start, stop):
         label = int(labels[row])
-        score = float(scores[row])
+        score = np.float64(scores[row])  # float() would stay float32 in compiled code
         if (label != 0 and label != 1) or not (score >= 0.0 and score <= 1.0):
             continue
         window = int(window_ids[row]) if n_windows > 1 else 0
@@ -127,15 +125,24 @@ def _tally_of_records(records: NDArray[np.float64]) -> SliceTally:
     )
 
 
+def _with_all_windows(values: NDArray[Any], n_windows: int) -> NDArray[Any]:
+    by_window = values.reshape(-1, n_windows, *values.shape[1:])
+    by_window[:, 0] = by_window.sum(axis=1)
+    return values
+
+
 def _folded(tally: SliceTally, n_windows: int) -> SliceTally:
     """Add every window of a slice to its window 0, which held the rows in no window."""
     if n_windows == 1:
         return tally
-    sums = [tally.counts, tally.bin_n, tally.bin_positive, tally.bin_score]
-    for values in sums:
-        by_window = values.reshape(-1, n_windows, *values.shape[1:])
-        by_window[:, 0] = by_window.sum(axis=1)
-    return SliceTally(*sums, folded_windows(tally.log_loss, n_windows), folded_windows(tally.squared_error, n_windows))
+    return SliceTally(
+        _with_all_windows(tally.counts, n_windows),
+        _with_all_windows(tally.bin_n, n_windows),
+        _with_all_windows(tally.bin_positive, n_windows),
+        _with_all_windows(tally.bin_score, n_windows),
+        folded_windows(tally.log_loss, n_windows),
+        folded_windows(tally.squared_error, n_windows),
+    )
 
 
 def empty(n_cells: int) -> SliceTally:

@@ -32,7 +32,7 @@ def holm(p_value: NDArray[np.float64], n_family: int | None = None) -> NDArray[n
     >>> holm(np.array([0.01, 0.04, np.nan, 0.03]))
     array([0.03, 0.06,  nan, 0.06])
     """
-    p = p_value.reshape(len(p_value), -1)
+    p = p_value[:, None] if p_value.ndim == 1 else p_value
     n_tests = np.isfinite(p).sum(axis=0)
     size = n_tests if n_family is None else np.maximum(n_tests, n_family)
     order = np.argsort(p, axis=0, kind="stable")  # NaN comes last

@@ -41,7 +41,7 @@ def pareto_front(
     Assumed: the standard error of a difference of two challengers is sqrt(se_A² + se_B²). Their gains are measured on the same
     rows and correlate positively, so the true one is smaller and the front is at most too large. Two cost intervals that do not
     overlap are stronger evidence than their own level. Dominated by one that is itself dominated is dominated, as in Ehrgott,
-    Multicriteria Optimization, 2005, definition 2.1. Pairs are not corrected for their number.
+    Multicriteria Optimization, 2005, chapter 2. Pairs are not corrected for their number.
 
     Examples
     --------

@@ -40,7 +40,7 @@ def paired_delong_variance(paired: PairedTally) -> NDArray[np.float64]:
 
     Notes
     -----
-    DeLong, DeLong & Clarke-Pearson, Biometrics 44:837-845, 1988, equations 4 to 6 with the contrast (1, -1).
+    DeLong, DeLong & Clarke-Pearson, Biometrics 44:837-845, 1988 (structural components), with the contrast (1, -1).
     """
     old, new = paired.champion_ranks, paired.challenger_ranks
     p, n = old.n_positive.astype(np.object_), old.n_negative.astype(np.object_)

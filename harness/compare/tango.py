@@ -41,7 +41,7 @@ def tango_interval(
     Examples
     --------
     Complete response before and after consolidation, 6 and 16 discordant pairs of 161 (Fagerland, Lydersen & Laake,
-    Statistics in Medicine 33:2850-2875, 2014): -0.0621, interval -0.124 to -0.0054.
+    Statistical Analysis of Contingency Tables, 2017, chapter 8): -0.0621, interval -0.124 to -0.0054.
 
     >>> low, high = tango_interval(np.array([6]), np.array([16]), np.array([161]), 0.95)
     >>> low.round(4), high.round(4)

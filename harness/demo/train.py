@@ -102,11 +102,13 @@ def _pipeline(classifier: Any, rows: TrainingRows) -> Any:
     from sklearn.impute import SimpleImputer
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import OneHotEncoder, StandardScaler
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
     numeric = make_pipeline(SimpleImputer(strategy="median"), StandardScaler())
     coded = OneHotEncoder(handle_unknown="ignore", sparse_output=False, dtype=np.float32)
     encoding = ColumnTransformer([("numeric", numeric, list(NUMERIC)), ("coded", coded, list(CODED))])
-    with warnings.catch_warnings():
+    # One thread: on a busy machine threads that wait for each other made this seven times slower, and the sums hang on their number.
+    with warnings.catch_warnings(), threadpool_limits(1):
         warnings.simplefilter("ignore", ConvergenceWarning)  # the networks stop after a fixed number of passes on purpose
         return make_pipeline(encoding, classifier).fit(rows.features, rows.late)
 
@@ -134,7 +136,7 @@ def _gbdt(rows: TrainingRows, n_trees: int, learning_rate: float) -> Any:
     from lightgbm import LGBMClassifier
 
     settings = {"num_leaves": 31, "min_child_samples": 100, "random_state": SEED, "deterministic": True, "force_row_wise": True}
-    classifier = LGBMClassifier(n_estimators=n_trees, learning_rate=learning_rate, verbose=-1, **settings)
+    classifier = LGBMClassifier(n_estimators=n_trees, learning_rate=learning_rate, n_jobs=1, verbose=-1, **settings)
     return classifier.fit(rows.features.astype(np.float64), rows.late)
 
 
@@ -164,7 +166,8 @@ def _tree_graph(classifier: Any) -> onnx.ModelProto:
 
     logging.getLogger("onnxmltools").setLevel(logging.ERROR)  # it announces the newest opset of the ml domain
     types = [(INPUT, FloatTensorType([None, len(FEATURES)]))]
-    model: onnx.ModelProto = convert_lightgbm(classifier, initial_types=types, target_opset=OPSET, zipmap=False)
+    # Named, because the converter's own name is random: the same training is to give the same bytes.
+    model: onnx.ModelProto = convert_lightgbm(classifier, "demo", initial_types=types, target_opset=OPSET, zipmap=False)
     kept = [output for output in model.graph.output if output.name == OUTPUT]
     del model.graph.output[:]
     model.graph.output.extend(kept)

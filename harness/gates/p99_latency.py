@@ -68,4 +68,4 @@ class P99Latency(Gate):
 
 def _p99(m: Measurement | None) -> Percentile | None:
     point = m.point("single") if m is not None else None
-    return next((p for p in point.latency if math.isclose(p.q, 0.99) or math.isclose(p.q, 99.0)), None) if point else None
+    return next((p for p in point.latency if p.q == 99.0), None) if point else None

@@ -35,7 +35,7 @@ class Auc(Metric):
     direction: ClassVar[Direction] = "higher"
     needs_ranks: ClassVar[bool] = True
     interval: ClassVar[str] = "DeLong, logit"
-    source: ClassVar[str] = "DeLong, DeLong & Clarke-Pearson 1988, Biometrics 44:837; Pepe 2003, section 5.2.5 (logit)"
+    source: ClassVar[str] = "DeLong, DeLong & Clarke-Pearson 1988, Biometrics 44:837; logit: Pepe 2003, ch. 5"
 
     def compute(self, tally: BinaryTally, confidence: float, seed: int) -> MetricValues:
         """Return the AUC and its interval for every cell; `seed` is not used."""

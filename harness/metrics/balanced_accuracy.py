@@ -48,7 +48,7 @@ class BalancedAccuracy(Metric):
     unit: ClassVar[str] = "share"
     direction: ClassVar[Direction] = "higher"
     interval: ClassVar[str] = "Dirichlet(counts + 1/2) draws"
-    source: ClassVar[str] = "Brodersen et al. 2010, ICPR, eq. 5; Brown, Cai & DasGupta 2001"
+    source: ClassVar[str] = "Brodersen et al. 2010, ICPR; Brown, Cai & DasGupta 2001"
 
     def compute(self, tally: BinaryTally, confidence: float, seed: int) -> MetricValues:
         """Return the mean of both rates and its interval for every cell."""

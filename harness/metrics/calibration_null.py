@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import gammaln, ndtri, xlog1py, xlogy
@@ -10,30 +12,30 @@ from harness.metrics.values import ratio
 from harness.records.tally import N_BINS
 
 NORMAL_FROM = 9.0  # variance of a bin's count from which it is drawn as normal
-BLOCK_BYTES = 2**22
+BLOCK_BYTES = 2**19  # of one block of draws: stays in the cache of a core
 
 
-def null_quantile(
-    bin_n: NDArray[np.int64], bin_score: NDArray[np.float64], quantile: float, n_draws: int, seed: int
+def null_quantiles(
+    bin_n: NDArray[np.int64], bin_score: NDArray[np.float64], quantiles: Sequence[float], n_draws: int, seed: int
 ) -> NDArray[np.float64]:
-    """Return the point that ECE stays below with probability `quantile` when labels follow the scores.
+    """Return the points that ECE stays below with probability `quantiles` when labels follow the scores.
 
     In each bin the number of positive rows is drawn from Binomial(n_b, mean score of the bin). Given the scores it is
     Poisson-binomial, with a variance smaller by the spread of the scores inside the bin (at most n_b / 15² / 4): the point
-    is slightly too high, so a calibrated model is called miscalibrated less often than 1 - `quantile`.
+    is slightly too high, so a calibrated model is called miscalibrated a little less often than stated.
 
     Parameters
     ----------
     bin_n, bin_score : int64, float64 [n_cells, N_BINS]
         Rows and sum of scores per bin.
-    quantile : float
-        For the 95 % point, 0.95.
+    quantiles : sequence of float
+        For the 95 % point, [0.95].
     n_draws, seed : int
         Simulated data sets, shared by all cells, and their seed.
 
     Returns
     -------
-    float64 [n_cells]
+    float64 [n_quantiles, n_cells]
         NaN in empty cells.
 
     Notes
@@ -51,7 +53,7 @@ def null_quantile(
     levels = (np.arange(n_draws) + 0.5) / n_draws
     absolute_normal = np.abs(ndtri(levels))[order] / np.sqrt(2.0 / np.pi)
     scale = np.where(is_normal, mean_absolute_deviation(n, p), 0.0)
-    out = np.full(len(n), np.nan)
+    out = np.full((len(quantiles), len(n)), np.nan)
     step = max(1, BLOCK_BYTES // (8 * n_draws))
     for start in range(0, len(n), step):
         block = slice(start, start + step)
@@ -59,8 +61,8 @@ def null_quantile(
         for b in range(N_BINS):
             rows = np.flatnonzero((bin_n[block, b] > 0) & ~is_normal[block, b])
             total[rows] += binomial_deviations(n[block, b][rows], p[block, b][rows], n_draws)[:, order[b]]
-        out[block] = np.quantile(total, quantile, axis=1)
-    return ratio(out, n.sum(axis=1))
+        out[:, block] = np.quantile(total, quantiles, axis=1)
+    return ratio(out, np.broadcast_to(n.sum(axis=1), out.shape))
 
 
 def mean_absolute_deviation(n: NDArray[np.float64], p: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 PRIOR = 0.5  # Jeffreys' prior of a multinomial: one half in every category
-BLOCK_BYTES = 2**22  # of one block of draws of one category
+BLOCK_BYTES = 2**19  # of one block of draws of one category: stays in the cache of a core
 N_CANDIDATES = 8  # accept-reject attempts; at shape 1.5 a draw is rejected in 3 % of them, so 1 in 10^12 runs out
 NAN_LIMIT = 0.01  # share of undefined draws above which there is no interval
 
@@ -116,7 +116,7 @@ def dirichlet_interval(
     Notes
     -----
     Shares from Dirichlet(counts + 1/2), the posterior under Jeffreys' prior (Brown, Cai & DasGupta, Statistical Science
-    16:101-133, 2001, section 4.1.2 for two categories). Resampling the counts themselves is too narrow in small cells.
+    16:101-133, 2001, for two categories). Resampling the counts themselves is too narrow in small cells.
     """
     distinct, of_cell = np.unique(counts, axis=0, return_inverse=True)
     shared = SharedDraws.from_seed(counts.shape[1], n_draws, seed)

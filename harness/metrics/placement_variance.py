@@ -54,7 +54,7 @@ def delong_variance(ranks: RankSums) -> NDArray[np.float64]:
 
     Notes
     -----
-    DeLong, DeLong & Clarke-Pearson, Biometrics 44:837-845, 1988, equations 4 and 6; placements from ranks as in Sun & Xu,
+    DeLong, DeLong & Clarke-Pearson, Biometrics 44:837-845, 1988 (structural components); placements from ranks as in Sun & Xu,
     IEEE Signal Processing Letters 21:1389-1393, 2014.
 
     Examples

@@ -161,7 +161,7 @@ def serve_trials(channel: Channel, plan: ScoringPlan, replay_folder: Path, varia
     began = time.perf_counter()
     model.run(batches[OFFLINE][0])
     first_run_s = time.perf_counter() - began
-    n_rows, difference = _crosscheck(model, plan, tensors, store.read_scores(variant_folder), conf.crosscheck_share, seed)
+    n_rows, difference = _crosscheck(model, plan, tensors, store.read_scores(variant_folder / store.SCORES), conf.crosscheck_share, seed)
     threads = model.session.get_session_options().intra_op_num_threads or _n_cores()
     for point in (OFFLINE, SINGLE):
         warm_up(_runner(model, batches[point]), len(batches[point]), conf.warmup_s)

@@ -87,10 +87,10 @@ def _summary(m: MetricSummary | None) -> tuple[Value, ...]:
 
 def _speed(m: Measurement | None) -> dict[str, Value]:
     single, offline = (m.point(name) if m else None for name in ("single", "offline"))
-    latency = {round(p.q / 100 if p.q > 1 else p.q, 4): p.value_ms for p in single.latency} if single else {}
+    latency = {p.q: p.value_ms for p in single.latency} if single else {}
     return {
-        "latency_single_p50_ms": latency.get(0.5),
-        "latency_single_p99_ms": latency.get(0.99),
+        "latency_single_p50_ms": latency.get(50.0),
+        "latency_single_p99_ms": latency.get(99.0),
         "throughput_rows_per_s": offline.throughput_rows_per_s if offline else None,
         "batch_rows": offline.batch_rows if offline else None,
         "measured_on": m.measured_on if m else None,

@@ -97,12 +97,12 @@ def _latency(m: Measurement | None, notes: Footnotes) -> str:
     point = m.point("single") if m else None
     if m is None or point is None:
         return notes.missing(_not_measured(m))
-    found = {round(p.q / 100 if p.q > 1 else p.q, 4): p for p in point.latency}
+    found = {p.q: p for p in point.latency}
     parts = []
-    for q in (0.5, 0.99):
+    for q in (50.0, 99.0):
         p = found.get(q)
         if p is None:
-            parts.append(notes.missing(f"{m.variant}: p{100 * q:g} was not recorded"))
+            parts.append(notes.missing(f"{m.variant}: p{q:g} was not recorded"))
         else:
             parts.append(notes.missing(f"n={p.n:,}, needs {p.n_needed:,}") if p.value_ms is None else milliseconds(p.value_ms))
     return "\n".join(parts) + _noisy(m, notes)

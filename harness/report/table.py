@@ -15,8 +15,8 @@ from rich.text import Text
 from harness.records.comparison import Comparison
 from harness.report.row_text import Footnotes, RowText, row_text
 
-WIDE = 130  # columns; below it the table is cut in two
-_PIPED = 140
+_PIPED = 140  # columns, where there is no terminal to ask
+_FOLDED = ("variant", "worst_slice")  # names fold, figures never
 _PLAIN = Box("    \n    \n -- \n    \n    \n    \n    \n    \n", ascii=True)
 _COLOURS = {
     "PASS": "green",
@@ -48,9 +48,9 @@ def render(comparison: Comparison, console: Console) -> None:
         _line(console, line)
     notes = Footnotes()
     lines = [row_text(row, comparison, notes) for row in comparison.rows]
-    for columns in _layout(comparison, console.width):
+    for table in _tables(comparison, lines, console):
         console.print()
-        console.print(_table(columns, lines, console.width))
+        console.print(table)
     console.print()
     for line in footer(comparison, notes):
         _line(console, line)
@@ -104,15 +104,22 @@ def _speed(comparison: Comparison) -> list[_Column]:
     ]
 
 
-def _layout(comparison: Comparison, width: int) -> list[list[_Column]]:
+def _tables(comparison: Comparison, lines: Sequence[RowText], console: Console) -> list[Table]:
+    """Lay everything out in one table, tighter where it must be; where it does not fit, quality above and speed below."""
     quality, speed = _quality(comparison), _speed(comparison)
-    return [quality + speed[1:]] if width >= WIDE else [[*quality, speed[-1]], speed]
+    for padding in (1, 0):
+        table = _table([*quality, *speed[1:]], lines, padding)
+        if console.measure(table, options=console.options.update(max_width=10_000)).maximum <= console.width:
+            return [table]
+    return [_table([*quality, speed[-1]], lines, 1), _table(speed, lines, 1)]
 
 
-def _table(columns: Sequence[_Column], lines: Sequence[RowText], width: int) -> Table:
-    table = Table(box=_PLAIN, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False, width=None, collapse_padding=True)
+def _table(columns: Sequence[_Column], lines: Sequence[RowText], padding: int) -> Table:
+    table = Table(box=_PLAIN, padding=(0, padding, 0, 0), pad_edge=False, show_edge=False)
     for column in columns:
-        table.add_column(Text(column.title), justify="right" if column.right else "left", overflow="fold", vertical="top")
+        table.add_column(
+            Text(column.title), justify="right" if column.right else "left", overflow="fold", no_wrap=column.field not in _FOLDED
+        )
     for line in lines:
         table.add_row(*(_cell(column, getattr(line, column.field)) for column in columns))
     return table

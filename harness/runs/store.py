@@ -77,9 +77,9 @@ def write_scores(path: Path, scores: NDArray[np.float32]) -> None:
     folder.write_columns(path / SCORES, {"score": scores})
 
 
-def read_scores(path: Path) -> NDArray[np.float32]:
-    """Map the kept scores."""
-    return folder.read_columns(path)["score"]
+def read_scores(file: Path) -> NDArray[np.float32]:
+    """Map the kept scores of one score file."""
+    return folder.read_columns(file)["score"]
 
 
 def read_measurement(path: Path) -> Measurement | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -166,6 +168,14 @@ def test_few_rows_of_a_class_are_shown_but_not_gated():
     found = compare(small(champion, challenger, labels), "auc")
     assert np.isfinite(found.ci_low[0])
     assert found.method[0] == "paired DeLong; fewer than 20 of a class: not gated"
+
+
+@pytest.mark.parametrize("metric", PAIRED_METRICS)
+def test_every_paired_metric_has_its_row_of_estimands(metric):
+    text = (Path(__file__).parents[2] / "docs" / "estimands.md").read_text(encoding="utf-8")
+    _, paired_part = text.split("## Paired differences")
+    first_cells = [line.split("|")[1] for line in paired_part.splitlines() if line.startswith("| `")]
+    assert sum(f"`{metric}`" in cell for cell in first_cells) == 1
 
 
 def test_unknown_metric_names_the_known_ones():

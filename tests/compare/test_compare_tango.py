@@ -24,7 +24,7 @@ def test_interval_is_that_of_the_score_statistic_by_search(table, confidence):
 
 
 def test_published_interval_of_complete_response():
-    # Cavo et al. 2012, table (59, 6, 16, 80), as worked in Fagerland, Lydersen & Laake, Statistics in Medicine 33:2850:
+    # Cavo et al. 2012, table (59, 6, 16, 80), as worked in Fagerland, Lydersen & Laake, Statistical Analysis of Contingency Tables, 2017, chapter 8:
     # Tango -0.1240 to -0.0054, McNemar P = 0.033006; Newcombe's method 10 there gives -0.1186 to -0.0046.
     low, high = tango_interval(*ints(6, 16, 161), 0.95)
     assert (low.round(4)[0], high.round(4)[0]) == (-0.1240, -0.0054)

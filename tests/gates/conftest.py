@@ -31,12 +31,12 @@ def make_differences(estimates, ses, n=None, higher_is_better=True, metric="auc"
     )
 
 
-def percentile(value, low, high, q=0.99) -> Percentile:
+def percentile(value, low, high, q=99.0) -> Percentile:
     return Percentile(q, value, low, high, 1000, 662)
 
 
 def make_measurement(p99=(10.0, 9.0, 11.0), **changes: Any) -> Measurement:
-    point = OperatingPoint("single", 1, 1000, (100.0,), 100.0, 90.0, 110.0, (percentile(5.0, 4.0, 6.0, 0.5), percentile(*p99)))
+    point = OperatingPoint("single", 1, 1000, (100.0,), 100.0, 90.0, 110.0, (percentile(5.0, 4.0, 6.0, 50.0), percentile(*p99)))
     base = Measurement("b", "standard", "ok", None, "cpu", "here", 1, 0.1, 0.1, (point,), None, "unavailable", "vm", 100, 0.0)
     return replace(base, **changes)
 

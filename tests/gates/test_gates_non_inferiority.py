@@ -168,7 +168,7 @@ def test_a_slice_may_be_named_by_parts(evidence) -> None:
 
 @pytest.mark.parametrize(("n_slices", "n_challengers"), [(1, 1), (1, 5), (4, 1), (4, 3)])
 def test_at_the_margin_false_passes_and_false_fails_keep_their_level(evidence, differences, n_slices: int, n_challengers: int) -> None:
-    n_worlds, margin, se, rng = 600, 0.01, 0.004, np.random.default_rng(20131)
+    n_worlds, margin, se, rng = 1000, 0.01, 0.004, np.random.default_rng(20131)
     names = tuple(f"v{i}" for i in range(n_slices))
     grid = Grid(("all", *("s" for _ in names)), ("all", *names), ("all",))
     gate = NonInferiority(metric="auc", margin=margin, slices=tuple(f"s={v}" for v in names))

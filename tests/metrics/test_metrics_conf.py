@@ -59,8 +59,8 @@ def test_readme_is_written_from_the_classes():
 
 @pytest.mark.parametrize("metric", metric_classes(), ids=lambda m: m.name)
 def test_every_metric_has_its_row_of_estimands(metric):
-    rows = (ROOT / "docs" / "estimands.md").read_text(encoding="utf-8").splitlines()
-    row = [r for r in rows if r.startswith(f"| `{metric.name}` |")]
+    singles, _ = (ROOT / "docs" / "estimands.md").read_text(encoding="utf-8").split("## Paired differences")
+    row = [r for r in singles.splitlines() if r.startswith(f"| `{metric.name}` |")]
     assert len(row) == 1
     assert metric.interval in row[0]
     assert row[0].count("|") == 9

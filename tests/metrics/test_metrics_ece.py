@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
-from harness.metrics.calibration_null import binomial_deviations, mean_absolute_deviation, null_quantile
+from harness.metrics.calibration_null import binomial_deviations, mean_absolute_deviation, null_quantiles
 from harness.metrics.ece import Ece
 from harness.records.tally import N_BINS, BinaryTally, Moments
 
@@ -36,7 +36,7 @@ def test_null_point_is_that_of_simulated_labels(rows_per_bin):
     score = bin_n * MIDDLES
     labels = rng.binomial(bin_n[0], MIDDLES, (100_000, N_BINS))
     expected = np.quantile(np.abs(labels - score).sum(axis=1) / bin_n.sum(), 0.95)
-    np.testing.assert_allclose(null_quantile(bin_n, score, 0.95, 4000, 1), [expected], rtol=0.025)
+    np.testing.assert_allclose(null_quantiles(bin_n, score, [0.95], 4000, 1), [[expected]], rtol=0.025)
 
 
 @pytest.mark.parametrize(("n", "p"), [(1, 0.3), (7, 0.5), (40, 0.02), (3000, 0.4)])
@@ -77,3 +77,13 @@ def test_interval_of_miscalibrated_scores_covers(n_rows):
     truth = np.abs(rate - MIDDLES).mean()
     coverage = ((found.ci_low <= truth) & (truth <= found.ci_high)).mean()
     assert abs(coverage - 0.95) < 4 * np.sqrt(0.95 * 0.05 / n_worlds)
+
+
+@pytest.mark.parametrize("n_rows", [200, 1000])
+def test_interval_just_above_the_null_point_does_not_mistake_chance_for_error(n_rows):
+    rate = 0.95 * MIDDLES
+    found = Ece(n_draws=400).compute(worlds(n_rows, rate, 600, 1), 0.95, 0)
+    shown = np.isfinite(found.ci_low)
+    truth = np.abs(rate - MIDDLES).mean()
+    assert 0.02 < shown.mean() < 0.5  # few worlds pass the null point, and chance chose them
+    assert ((found.ci_low <= truth) & (truth <= found.ci_high))[shown].mean() > 0.85

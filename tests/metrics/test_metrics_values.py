@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 from sklearn import metrics as sk
@@ -45,7 +47,7 @@ def tally(rows):
 def equal_width_ece(labels, scores):
     edges = np.append(np.arange(15) / 15, np.inf)
     total = 0.0
-    for low, high in zip(edges[:-1], edges[1:], strict=True):
+    for low, high in itertools.pairwise(edges):
         inside = (scores >= low) & (scores < high)
         if inside.any():
             total += inside.mean() * abs(labels[inside].mean() - scores[inside].mean())

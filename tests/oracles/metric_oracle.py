@@ -76,7 +76,7 @@ def binary_tally_from_rows(scores: Rows, labels: Labels, cell_ids: Ids, n_cells:
 
 
 def delong_by_pairs(scores: Rows, labels: Labels) -> tuple[float, float]:
-    """AUC and its variance from the O(n²) definition: psi of every pair, its row and column means (DeLong 1988, eq. 1-6)."""
+    """AUC and its variance from the O(n²) definition: psi of every pair, its row and column means (DeLong 1988)."""
     positive, negative = scores[labels == 1].astype(np.float64), scores[labels == 0].astype(np.float64)
     psi = np.array([[1.0 if x > y else 0.5 if x == y else 0.0 for y in negative] for x in positive])
     v10, v01 = psi.mean(axis=1), psi.mean(axis=0)

@@ -51,7 +51,7 @@ def paired_tally_from_rows(
 
 
 def paired_delong_by_pairs(champion: Rows, challenger: Rows, labels: Labels) -> tuple[float, float, float]:
-    """Difference of AUC, its variance and the covariance of both AUCs from the O(n²) definition (DeLong 1988, eq. 1-6)."""
+    """Difference of AUC, its variance and the covariance of both AUCs from the O(n²) definition (DeLong 1988)."""
     v10, v01, auc = [], [], []
     for scores in (champion.astype(np.float64), challenger.astype(np.float64)):
         positive, negative = scores[labels == 1], scores[labels == 0]

@@ -14,12 +14,14 @@ from harness.records.money import CostRow, GainRow
 
 
 def make_measurement(variant: str, **changes: Any) -> Measurement:
-    latency = (Percentile(0.5, 0.0412, 0.04, 0.043, 2000, 20), Percentile(0.99, 0.123, 0.11, 0.14, 2000, 662))
+    latency = (Percentile(50.0, 0.0412, 0.04, 0.043, 2000, 20), Percentile(99.0, 0.123, 0.11, 0.14, 2000, 662))
     points = (
         OperatingPoint("single", 1, 2000, (2e4,), 2e4, 1.9e4, 2.1e4, latency),
         OperatingPoint("offline", 4096, 300, (1.25e6,), 1.25e6, 1.2e6, 1.3e6, ()),
     )
-    base = Measurement(variant, "standard", "ok", None, "cpu", "AMD EPYC, 2 cores", 2, 0.1, 0.2, points, None, "unavailable", "vm", 1000, 0.0)
+    base = Measurement(
+        variant, "standard", "ok", None, "cpu", "AMD EPYC, 2 cores", 2, 0.1, 0.2, points, None, "unavailable", "vm", 1000, 0.0
+    )
     return replace(base, **changes)
 
 
@@ -82,7 +84,9 @@ def make_conf(label: str, **changes: Any) -> VariantConf:
 def make_signoff(**changes: Any) -> Signoff:
     name = "gbdt_small"
     gates = (
-        GateResult("non_inferiority_auc", name, "PASS", 0.0101, "auc not worse by 0.01 in 1 named slice", "auc is fine", ("all (n 1) +0.01",)),
+        GateResult(
+            "non_inferiority_auc", name, "PASS", 0.0101, "auc not worse by 0.01 in 1 named slice", "auc is fine", ("all (n 1) +0.01",)
+        ),
         GateResult("net_gain", name, "WAIVED", None, "net > 0", "waived by A. Risk on 2026-03-01: pilot"),
         GateResult("p99_latency", name, "PASS", 0.123, "p99 <= 50 ms", "p99 is 0.123 ms"),
     )
