@@ -61,6 +61,7 @@ def _cross_walk(
     slice_ids: NDArray[Any],
     window_ids: NDArray[np.int32],
     n_windows: int,
+    first_placed: int,
     placements: NDArray[np.uint32],
     piece_of_row: NDArray[np.uint16],
     before: NDArray[np.int64],
@@ -102,7 +103,7 @@ def _cross_walk(
                     one = np.uintp(cell + kind * window)
                     record = records[one]
                     placement = 2 * record[positive] + record[2 + positive]
-                    champion = int(placements[row, np.uintp((column - first_column) * n_kinds + kind)])
+                    champion = int(placements[row, np.uintp((column - first_placed) * n_kinds + kind)])
                     champion += 2 * before[piece, one, np.uintp(1 - positive)]
                     product = champion * placement
                     record[first_word] += product >> 32
@@ -213,11 +214,11 @@ def rank_cross(
     before = np.zeros((len(borders[0]) - 1, n_cells, 2), np.int64)
     for first in range(0, n_columns, columns_at_once):
         columns = (first, min(first + columns_at_once, n_columns))
-        arguments: tuple[Any, ...] = (champion_order, *ids, n_windows, placements)
+        arguments: tuple[Any, ...] = (champion_order, *ids, n_windows, first, placements)
         for piece, records in enumerate(records_of_pieces(walk, borders[0], columns, arguments, n_cells, N_SUM_RECORD, n_threads)):
             before[piece, :, 0], before[piece, :, 1] = champion.n_negative, champion.n_positive
             champion.add(records, is_group=is_giant(borders[0], piece))
-        arguments = (challenger_order, *ids, n_windows, placements, piece_of_row, before)
+        arguments = (challenger_order, *ids, n_windows, first, placements, piece_of_row, before)
         for piece, records in enumerate(records_of_pieces(_cross_walk, borders[1], columns, arguments, n_cells, N_RECORD, n_threads)):
             challenger.add(records, is_group=is_giant(borders[1], piece))
     return RankCrossTally(champion.result(), challenger.ranks.result(), challenger.a.hi, challenger.a.lo, challenger.b.hi, challenger.b.lo)

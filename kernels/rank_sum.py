@@ -57,13 +57,14 @@ def walk(
     slice_ids: NDArray[Any],
     window_ids: NDArray[np.int32],
     n_windows: int,
+    first_placed: int,
     placements: NDArray[np.uint32],
     records: NDArray[np.int64],
 ) -> int:
     """Add a piece of the order to the records; where `placements` has rows, keep each row's placement in its cells.
 
-    `placements` is [n_rows, n_cells_of_row] (a column's cell over all windows, then that of its window), counted within
-    the piece, or [0, 0]. What is returned means nothing: it keeps the look-ahead alive.
+    `placements` is [n_rows, n_cells_of_row] (the cell over all windows of column `first_placed`, then that of its window, then the
+    next column's), counted within the piece, or [0, 0]. What is returned means nothing: it keeps the look-ahead alive.
     """
     n_kinds = 2 if n_windows > 1 else 1
     keep = placements.shape[0] > 0
@@ -96,7 +97,7 @@ def walk(
                     else:
                         record[6] += placement * placement
                     if keep:
-                        placements[row, np.uintp((column - first_column) * n_kinds + kind)] = placement
+                        placements[row, np.uintp((column - first_placed) * n_kinds + kind)] = placement
             at = end
             continue
         for entry in range(at, end):
@@ -115,7 +116,7 @@ def walk(
                 cell = int(slice_ids[row, column]) * n_windows
                 for kind in range(2 if window > 0 else 1):
                     record = records[np.uintp(cell + kind * window)]
-                    placements[row, np.uintp((column - first_column) * n_kinds + kind)] = 2 * record[positive] + record[2 + positive]
+                    placements[row, np.uintp((column - first_placed) * n_kinds + kind)] = 2 * record[positive] + record[2 + positive]
         for entry in range(at, end):
             row = np.uintp(int(order[entry]) & ROW_MASK)
             window = int(window_ids[row]) if n_windows > 1 else 0
@@ -226,7 +227,7 @@ def rank_sum(order: Any, slice_ids: Any, window_ids: Any, n_slices: int, n_windo
     n_threads, n_cells = thread_count(n_threads), n_slices * n_windows
     slice_ids, window_ids = ready_ids(slice_ids, window_ids, n_slices, n_windows)
     starts = piece_borders(order, n_cells, n_threads)
-    arguments = (order, slice_ids, window_ids, n_windows, no_placements(order))
+    arguments = (order, slice_ids, window_ids, n_windows, 0, no_placements(order))
     merged = RankMerge(n_cells)
     columns = (0, int(slice_ids.shape[1]))
     for piece, records in enumerate(records_of_pieces(walk, starts, columns, arguments, n_cells, N_RECORD, n_threads)):

@@ -96,11 +96,10 @@ class ValueMatrix(GainRule):
         Undefined when the cell has no rows (NaN); the standard error is NaN under two rows. With baseline "champion" the
         gain is the paired difference: zero for the champion itself, NaN where there is no champion to pair with.
         """
-        own = self._difference(paired)
-        if self.baseline == "champion":
-            total = own or ((0.0, 0.0) if is_champion else (math.nan, math.nan))
-        else:
-            total = _first(self.mean_and_se(tally.confusion[:1], self.gains(_POLICIES[self.baseline])))
+        own = (0.0, 0.0) if is_champion else self._difference(paired)
+        policy = _POLICIES.get(self.baseline)
+        unpaired = (math.nan, math.nan)
+        total = own or unpaired if policy is None else _first(self.mean_and_se(tally.confusion[:1], self.gains(policy)))
         return GainRow(
             variant=variant,
             currency=self.currency,

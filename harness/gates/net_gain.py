@@ -85,6 +85,7 @@ class NetGain(Gate):
             (e.champion is None, "there is no champion to compare with; name one with champion=NAME"),
             (e.gain is None, "gain was not measured; name a business rule with gain=NAME"),
             (m is None, "speed was not measured, so the cost is not known; use measure=standard"),
+            (m is not None and m.status == "not_measured", f"speed was not measured: {(m and m.reason) or 'no reason was recorded'}"),
             (
                 m is not None and m.status != "ok",
                 m and f"the measurement is {m.status}: {m.reason or 'no reason was recorded'}; measure again",

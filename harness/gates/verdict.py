@@ -88,7 +88,7 @@ def _because(verdict: Verdict) -> str:
     """Give the sentence of the gate that made the verdict, or what stands behind a PASS."""
     waived = [g.gate for g in verdict.gates if g.status == WAIVED]
     if verdict.status == PASS:
-        return f"passes all {len(verdict.gates)} gates" + (f", of which waived: {', '.join(waived)}" if waived else "")
+        return f"passes every gate ({len(verdict.gates)})" + (f", of which waived: {', '.join(waived)}" if waived else "")
     first = next(g for g in verdict.gates if g.status == verdict.status)
     more = sum(g.status == verdict.status for g in verdict.gates) - 1
     return f"{first.gate}: {first.sentence}" + (f" (and {more} more gate{'s' * (more > 1)} {verdict.status})" if more else "")

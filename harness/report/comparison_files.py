@@ -53,10 +53,10 @@ def comparison_markdown(comparison: Comparison) -> str:
 
 
 def escape_markdown(text: str) -> str:
-    """Write text so that no character of it is taken for markup in a Markdown table."""
-    for character in "\\`*_[]<>|#":
+    """Write text so that nothing in it breaks a Markdown table, becomes a tag or a link; brackets and underscores stay readable."""
+    for character in "\\`*<|":
         text = text.replace(character, "\\" + character)
-    return text.replace("\n", "<br>")
+    return text.replace("](", "]\\(").replace("\n", "<br>")
 
 
 def _table(comparison: Comparison) -> tuple[list[str], list[list[Value]]]:

@@ -58,7 +58,8 @@ def test_without_a_pair_there_is_no_difference_to_the_champion() -> None:
 
 def test_against_the_champion_the_champion_gains_nothing_and_an_unpaired_variant_is_undefined() -> None:
     rule, tally = ValueMatrix(**RULE, baseline="champion"), tallies([(1, 0, 1), (0, 0, 1)])[0]
-    assert rule.gain("c", tally, None, is_champion=True).gain_per_1k == 0.0
+    champion = rule.gain("c", tally, None, is_champion=True)
+    assert (champion.gain_per_1k, champion.vs_champion_per_1k, champion.vs_champion_se_per_1k) == (0.0, 0.0, 0.0)
     assert math.isnan(rule.gain("v", tally, None).gain_per_1k)
 
 

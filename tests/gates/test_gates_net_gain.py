@@ -43,6 +43,7 @@ def test_several_challengers_are_corrected_for_their_number(evidence) -> None:
     [
         ({"protocol": "quick"}, "quick protocol, which decides nothing"),
         ({"status": "noisy", "reason": "coefficient of variation 14 %"}, "noisy: coefficient of variation 14 %"),
+        ({"status": "not_measured", "reason": "measure=none"}, "speed was not measured: measure=none"),
         ({"energy_source": "estimated_tdp"}, "estimated_tdp"),
     ],
 )

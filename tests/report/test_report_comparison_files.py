@@ -8,7 +8,7 @@ import math
 import pandas as pd
 
 from harness.records.comparison import MetricSummary
-from harness.report.comparison_files import comparison_csv, comparison_frame, comparison_json, comparison_markdown
+from harness.report.comparison_files import comparison_csv, comparison_frame, comparison_json, comparison_markdown, escape_markdown
 
 BEFORE = ["variant", "status", "reason", "precision", "device", "n_rows"]
 SUFFIXES = ["", "_ci_low", "_ci_high", "_vs_champion", "_vs_champion_ci_low", "_vs_champion_ci_high"]
@@ -80,4 +80,6 @@ def test_markdown_is_one_table_with_names_escaped(comparison, row) -> None:
     table = [line for line in text.splitlines() if line.startswith("|")]
     assert len(table) == 4
     assert len({line.replace("\\|", "").count("|") for line in table}) == 1
-    assert "a\\|b\\<script\\>" in text
+    assert "a\\|b\\<script>" in text
+    assert "[0.8101, 0.8145]" in text
+    assert escape_markdown("![x](http://y)") == "![x]\\(http://y)"

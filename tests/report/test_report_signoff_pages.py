@@ -64,7 +64,7 @@ def test_names_are_escaped_everywhere(signoff, comparison, row, conf) -> None:
     )
     assert "b" not in Tags(files["signoff.html"]).seen
     assert "&lt;b&gt;x" in files["signoff.html"]
-    assert "<b>" not in files["signoff.md"] + files["runbook.md"]
+    assert not re.search(r"(?<!\\)<b>", files["signoff.md"] + files["runbook.md"])
     assert ET.fromstring(files["signoff.xml"].split("\n", 1)[1]).find("testsuite").get("name") == EVIL
     assert yaml.safe_load(files["alerts.yaml"])["groups"][0]["name"] == f"rollback {EVIL}"
     assert json.loads(files["signoff.json"])["decided_by"] == EVIL
@@ -112,7 +112,7 @@ def test_json_of_an_undefined_figure_is_valid(signoff, comparison, conf) -> None
 
 def test_runbook_names_owner_fallback_and_thresholds(signoff, comparison, conf) -> None:
     text = written(signoff, comparison, conf)["runbook.md"]
-    for wanted in ("risk-ml", "logistic, by the flag use\\_gbdt", "10.90 + 0.00412 USD per 1,000", "exceeds 50 ms", "missed connections"):
+    for wanted in ("risk-ml", "logistic, by the flag use_gbdt", "10.90 + 0.00412 USD per 1,000", "exceeds 50 ms", "missed connections"):
         assert wanted in text
 
 
@@ -121,7 +121,7 @@ def test_runbook_says_what_is_not_known(signoff, comparison, row, conf) -> None:
     verdict = Verdict("gbdt_small", "PASS", ())
     files = pages(signoff(verdicts=(verdict,)), comparison(bare), [conf("gbdt_small", owner=None, fallback=None, kpi=None)])
     for wanted in ("set model.owner", "set model.fallback", "break-even gain: not known", "p99 latency: no limit"):
-        assert wanted in files["runbook.md"].replace("\\_", "_")
+        assert wanted in files["runbook.md"]
     assert yaml.safe_load(files["alerts.yaml"]) == {"groups": []}
 
 
