@@ -28,7 +28,7 @@ def note_of(measurement: Measurement, point: OperatingPoint, row: PriceRow, conf
     """
     remarks = [
         f"batches of {point.batch_rows} rows",
-        f"noisy measurement ({measurement.reason})" if measurement.status == "noisy" else None,
+        "noisy measurement" if measurement.status == "noisy" else None,
         _other_machine(measurement, row),
         _power(measurement, row, conf),
         _idle(fleet, conf.min_replicas),

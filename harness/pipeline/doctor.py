@@ -33,7 +33,9 @@ def doctor() -> int:
     console = report_console()
     console.print(table, markup=False)
     bad = [what for mark, what, _ in findings if mark == "bad"]
-    console.print("a sweep cannot run here: " + ", ".join(bad) if bad else "a sweep can run here, with device=cpu", markup=False, highlight=False)
+    console.print(
+        "a sweep cannot run here: " + ", ".join(bad) if bad else "a sweep can run here, with device=cpu", markup=False, highlight=False
+    )
     return 2 if bad else 0
 
 
@@ -42,7 +44,11 @@ def _software() -> Iterator[tuple[str, str, str]]:
     yield "ok", "packages", ", ".join(f"{name} {_version(name)}" for name in _PACKAGES)
     cpu, gpu = _version("onnxruntime"), _version("onnxruntime-gpu")
     if cpu and gpu:
-        yield "bad", "onnxruntime", "onnxruntime and onnxruntime-gpu share a folder and break each other; run: pip uninstall -y onnxruntime onnxruntime-gpu, and install one"
+        yield (
+            "bad",
+            "onnxruntime",
+            "onnxruntime and onnxruntime-gpu share a folder and break each other; run: pip uninstall -y onnxruntime onnxruntime-gpu, and install one",
+        )
     elif cpu or gpu:
         yield "ok", "onnxruntime", f"{'onnxruntime' if cpu else 'onnxruntime-gpu'} {cpu or gpu}: models are scored with it"
     else:

@@ -2,68 +2,26 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from scipy.special import ndtri
-
 from harness.compare.paired_differences import PAIRED_METRICS, paired_differences
-from harness.compare.pareto import pareto_front
 from harness.compare.worst_slice import WorstSlice, worst_slice
-from harness.cost.cost import cost_of
 from harness.cost.price_sheet import Price, load_price
-from harness.cost.traffic import scaled
 from harness.gates.verdict import signoff, verdicts
+from harness.pipeline.money import Money, front_of, money_of
+from harness.pipeline.stored_variant import StoredVariant, load_variant
 from harness.records.comparison import Comparison, ComparisonRow, MetricSummary
 from harness.records.conf import SweepConf, VariantConf
-from harness.records.evidence import Evidence, Lineage, Signoff, Verdict
-from harness.records.measurement import Measurement
+from harness.records.evidence import FAIL, UNDECIDED, Evidence, Lineage, Signoff, Verdict
 from harness.records.metric import Differences, MetricValues
-from harness.records.money import CostRow, GainRow
-from harness.records.run import OK, RunRecord
-from harness.records.tally import BinaryTally, PairedTally
-from harness.runs import folder as files
-from harness.runs import store
+from harness.records.run import OK
 from harness.runs.manifest import Manifest, ReplayProfile, read_replay
-from harness.tallies.stored import binary_from_columns, paired_from_columns
 
 _HEADLINES = ("auc", "log_loss", "brier", "accuracy")
-
-
-@dataclass(frozen=True)
-class StoredVariant:
-    """One variant that was scored, as its folder holds it."""
-
-    conf: VariantConf
-    run: RunRecord
-    tally: BinaryTally
-    paired: PairedTally | None
-    values: tuple[MetricValues, ...]
-    measurement: Measurement | None
-
-    @property
-    def label(self) -> str:
-        """The variant's full name."""
-        return self.conf.label
-
-
-@dataclass(frozen=True)
-class Money:
-    """Cost, gain and net of one variant, with what is needed to compare two."""
-
-    cost: CostRow | None
-    gain: GainRow | None
-    net: float | None
-    low: float | None
-    high: float | None
-    vs: float | None = None
-    vs_low: float | None = None
-    vs_high: float | None = None
 
 
 @dataclass(frozen=True)
@@ -79,10 +37,10 @@ class Evaluation:
 def evaluate(root: Path, conf: SweepConf, manifest: Manifest) -> Evaluation:
     """Compute the comparison and the sign-off of a results folder under this configuration."""
     replay = read_replay(root)
-    variants = [_load(root, m.folder, conf, v, replay) for m, v in _pairs(manifest, conf) if m.status == OK]
+    variants = [load_variant(root, m.folder, conf, v, replay) for m, v in _pairs(manifest, conf) if m.status == OK]
     differences = {v.label: _differences(v, conf, replay, sum(1 for o in variants if o.paired)) for v in variants}
     price = load_price(Path(conf.price.file), conf.price, datetime.now(UTC).date()) if conf.price else None
-    money = _money(variants, conf, price, replay)
+    money = money_of(variants, conf, price, replay)
     evidence = [_evidence(v, differences[v.label], money, conf, manifest, replay) for v in variants if v.paired is not None]
     given = verdicts(evidence, conf.gates, conf.candidate)
     n_failed = sum(m.status != OK for m in manifest.members)
@@ -96,20 +54,6 @@ def _pairs(manifest: Manifest, conf: SweepConf) -> list[tuple[Any, VariantConf]]
     return [(m, by_label[m.variant]) for m in manifest.members]
 
 
-def _load(root: Path, name: str, conf: SweepConf, variant: VariantConf, replay: ReplayProfile) -> StoredVariant:
-    path = root / name
-    run = store.read_run(path)
-    assert run is not None
-    tally = binary_from_columns(files.read_columns(path / store.TALLIES))
-    paired_file = path / store.PAIRED
-    paired = paired_from_columns(files.read_columns(paired_file)) if paired_file.is_file() and conf.champion else None
-    names = [m.name for m in conf.metrics]
-    values = store.read_metrics(path, replay.grid, names, conf.confidence) or tuple(
-        m.compute(tally, conf.confidence, conf.seed) for m in conf.metrics if tally.ranks is not None or not m.needs_ranks
-    )
-    return StoredVariant(variant, run, tally, paired, values, store.read_measurement(path))
-
-
 def _differences(variant: StoredVariant, conf: SweepConf, replay: ReplayProfile, n_challengers: int) -> tuple[Differences, ...]:
     if variant.paired is None or conf.champion is None:
         return ()
@@ -118,48 +62,6 @@ def _differences(variant: StoredVariant, conf: SweepConf, replay: ReplayProfile,
         paired_differences(variant.paired, name, conf.champion, variant.label, conf.confidence, n_windows=replay.grid.n_windows)
         for name in names
     )
-
-
-def _money(variants: Sequence[StoredVariant], conf: SweepConf, price: Price | None, replay: ReplayProfile) -> dict[str, Money]:
-    traffic = replay.traffic
-    if traffic is not None and conf.price is not None:
-        traffic = scaled(traffic, conf.price.requests_per_day)
-    z = float(ndtri((1 + conf.confidence) / 2))
-    found: dict[str, Money] = {}
-    for v in variants:
-        cost = (
-            cost_of(v.label, v.measurement, price, traffic, v.conf.deploy, conf.price, conf.confidence, conf.replay.rows_per_request)
-            if price
-            else None
-        )
-        gain = conf.gain.gain(v.label, v.tally, v.paired, is_champion=v.label == conf.champion) if conf.gain else None
-        found[v.label] = _net(cost, gain, z)
-    champion = found.get(conf.champion or "")
-    return {label: _against(m, champion, z) for label, m in found.items()}
-
-
-def _net(cost: CostRow | None, gain: GainRow | None, z: float) -> Money:
-    if cost is None or gain is None or cost.cost_per_1k is None:
-        return Money(cost, gain, None, None, None)
-    net = gain.gain_per_1k - cost.cost_per_1k
-    half = z * math.hypot(gain.se_per_1k, _cost_se(cost, z))
-    return Money(cost, gain, net, net - half, net + half)
-
-
-def _cost_se(cost: CostRow, z: float) -> float:
-    if cost.cost_per_1k_low is None or cost.cost_per_1k_high is None:
-        return 0.0
-    return (cost.cost_per_1k_high - cost.cost_per_1k_low) / (2 * z)
-
-
-def _against(own: Money, champion: Money | None, z: float) -> Money:
-    if champion is None or own.gain is None or own.gain.vs_champion_per_1k is None or own.gain.vs_champion_se_per_1k is None:
-        return own
-    if own.cost is None or champion.cost is None or own.cost.cost_per_1k is None or champion.cost.cost_per_1k is None:
-        return own
-    vs = own.gain.vs_champion_per_1k - (own.cost.cost_per_1k - champion.cost.cost_per_1k)
-    half = z * math.hypot(own.gain.vs_champion_se_per_1k, _cost_se(own.cost, z), _cost_se(champion.cost, z))
-    return Money(own.cost, own.gain, own.net, own.low, own.high, vs, vs - half, vs + half)
 
 
 def _evidence(
@@ -214,7 +116,7 @@ def _comparison(
     price: Price | None,
 ) -> Comparison:
     ok = {v.label: v for v in variants}
-    front = _front(variants, money, conf.confidence)
+    front = front_of(variants, money, conf.confidence)
     by_variant = {v.variant: v.status for v in given}
     names = [m.name for m in conf.metrics]
     headline = tuple(n for n in _HEADLINES if n in names) or tuple(names[:1])
@@ -237,27 +139,9 @@ def _comparison(
         training_note=_training(variants, replay),
         rows=tuple(rows),
         headline_metrics=headline,
-        notes=_notes(conf, replay, price),
+        notes=(*_reasons(given), *_notes(conf, replay, price)),
         next_command=_next(root, conf, by_variant),
     )
-
-
-def _front(variants: Sequence[StoredVariant], money: dict[str, Money], confidence: float) -> dict[str, bool]:
-    known = [(v.label, m.gain, m.cost) for v in variants if (m := money[v.label]).gain and m.cost and m.cost.cost_per_1k is not None]
-    if not known:
-        return {}
-    gains = np.array([g.gain_per_1k if g else math.nan for _, g, _ in known])
-    errors = np.array([g.se_per_1k if g else math.nan for _, g, _ in known])
-    paired = [(g.vs_champion_per_1k, g.vs_champion_se_per_1k) for _, g, _ in known if g]
-    if all(d is not None and se is not None for d, se in paired):  # differences to the champion are sharper than the gains themselves
-        gains, errors = np.array([d for d, _ in paired], float), np.array([se for _, se in paired], float)
-    low = np.array([_or(c.cost_per_1k_low, c.cost_per_1k) if c else math.nan for _, _, c in known], float)
-    high = np.array([_or(c.cost_per_1k_high, c.cost_per_1k) if c else math.nan for _, _, c in known], float)
-    return dict(zip([label for label, _, _ in known], pareto_front(gains, errors, low, high, confidence).tolist(), strict=True))
-
-
-def _or(value: float | None, default: float | None) -> float:
-    return value if value is not None else default if default is not None else math.nan
 
 
 def _worst(v: StoredVariant, metric: str, differences: tuple[Differences, ...], replay: ReplayProfile, higher: bool) -> WorstSlice | None:
@@ -302,18 +186,26 @@ def _summary(values: MetricValues, d: Differences | None) -> MetricSummary:
 
 
 def _failed_row(variant: VariantConf, status: str, reason: str | None) -> ComparisonRow:
-    empty = dict.fromkeys(
-        "n_rows worst_slice worst_slice_metric worst_slice_vs_champion measurement cost gain net_per_1k net_per_1k_ci_low net_per_1k_ci_high currency pareto".split()
-    )
     return ComparisonRow(
         variant=variant.label,
         status=status,
         reason=reason,
         precision=variant.precision,
         device=variant.device,
+        n_rows=None,
         metrics=(),
+        worst_slice=None,
+        worst_slice_metric=None,
+        worst_slice_vs_champion=None,
+        measurement=None,
+        cost=None,
+        gain=None,
+        net_per_1k=None,
+        net_per_1k_ci_low=None,
+        net_per_1k_ci_high=None,
+        currency=None,
+        pareto=None,
         verdict="",
-        **empty,
     )
 
 
@@ -333,12 +225,24 @@ def _training(variants: Sequence[StoredVariant], replay: ReplayProfile) -> str:
     return "no judged row was trained on by any variant"
 
 
+def _reasons(given: Sequence[Verdict]) -> list[str]:
+    found = []
+    for verdict in given:
+        gates = [g for g in verdict.gates if g.status == verdict.status]
+        if verdict.status == FAIL and gates:
+            found.append(f"{verdict.variant}: FAIL, {gates[0].gate}: {gates[0].sentence}")
+        elif verdict.status == UNDECIDED and gates:
+            found.append(f"{verdict.variant}: UNDECIDED on {', '.join(g.gate for g in gates)}")
+    return found
+
+
 def _notes(conf: SweepConf, replay: ReplayProfile, price: Price | None) -> tuple[str, ...]:
     notes = list(replay.notes)
     if price is not None and price.warning:
         notes.append(price.warning)
-    if conf.gain is not None and getattr(conf.gain, "note", ""):
-        notes.append(f"gain: {conf.gain.note}")
+    gain_note: str | None = getattr(conf.gain, "note", None)
+    if gain_note:
+        notes.append(f"gain: {gain_note}")
     if conf.price is not None and conf.price.requests_per_day is not None:
         notes.append(f"cost: the log's traffic scaled to {conf.price.requests_per_day:,.0f} requests a day (price.requests_per_day)")
     if conf.measure.protocol == "quick":

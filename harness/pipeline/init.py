@@ -19,7 +19,9 @@ from harness.replay.look import look, time_span
 from harness.runs import folder as files
 
 
-def init(log_path: str, models: str | None, out: str, label: str | None, timestamp: str | None, name: str | None, features: str | None = None) -> int:
+def init(
+    log_path: str, models: str | None, out: str, label: str | None, timestamp: str | None, name: str | None, features: str | None = None
+) -> int:
     """Write `out`/replay, `out`/model and `out`/sweep for this log and these models, and print every guess."""
     log = open_log(log_path, None)
     columns = look(log)
@@ -33,7 +35,11 @@ def init(log_path: str, models: str | None, out: str, label: str | None, timesta
     champion = "logged" if "logged" in variants else next(iter(variants))
     texts[f"sweep/{name}.yaml"] = write.sweep_yaml(name, list(variants), champion)
     _write(Path(out), texts)
-    why = "the score that the log holds is what runs today" if champion == "logged" else "the first model: change it to the one that runs today"
+    why = (
+        "the score that the log holds is what runs today"
+        if champion == "logged"
+        else "the first model: change it to the one that runs today"
+    )
     for g in (*proposal.guesses, Guess("champion", champion, why)):
         say(f"{g.what}: {g.value} — {g.why}")
     for file in texts:
@@ -79,9 +85,7 @@ def _propose(
         start, end, reference_guess = guess.guess_reference(first, last)
         guesses += [window_guess, reference_guess]
         since, until = start.isoformat(), end.isoformat()
-    return Proposal(
-        name, label_column.name, positive, time_column, chosen, slices, windows, since, until, score, id_column, tuple(guesses)
-    )
+    return Proposal(name, label_column.name, positive, time_column, chosen, slices, windows, since, until, score, id_column, tuple(guesses))
 
 
 def _features(
@@ -98,7 +102,9 @@ def _features(
     widths = {m.inputs[0].shape[-1] for m in models.values() if len(m.inputs) == 1 and len(m.inputs[0].shape) > 1}
     fixed = {w for w in widths if w is not None}
     if len(fixed) > 1:
-        raise ConfigError(f"init: the models take different numbers of features ({one_of(sorted(map(str, fixed)))}); give them one at a time with --models")
+        raise ConfigError(
+            f"init: the models take different numbers of features ({one_of(sorted(map(str, fixed)))}); give them one at a time with --models"
+        )
     return guess.guess_features(columns, taken, fixed.pop() if fixed else None, given)
 
 

@@ -24,6 +24,7 @@ from harness.pipeline.progress import bar, say
 from harness.pipeline.quality import Member, run_quality
 from harness.pipeline.speed import estimate_s, run_speed
 from harness.records.conf import SweepConf
+from harness.records.model import ScoringPlan
 from harness.records.money import Traffic
 from harness.records.replay import PreparedReplay
 from harness.records.run import OK, PENDING
@@ -184,7 +185,7 @@ def _say_plan(conf: SweepConf, plan: Plan) -> None:
         say(line)
 
 
-def _quality_estimate(plans: Sequence[object], n_rows: int) -> str:
+def _quality_estimate(plans: Sequence[ScoringPlan], n_rows: int) -> str:
     from harness.pipeline.probe import seconds_per_row
 
     total = sum(seconds_per_row(p) for p in plans)

@@ -12,9 +12,10 @@ from harness.report.numbers import NOT_MEASURED, milliseconds, money, rate, with
 
 @dataclass
 class Footnotes:
-    """Reasons, each numbered once."""
+    """Reasons, each numbered once; `noisy` names the variants whose figures carry a `~`."""
 
     texts: list[str] = field(default_factory=list)
+    noisy: list[str] = field(default_factory=list)
 
     def mark(self, text: str) -> str:
         """Return `(3)`, the number of this reason."""
@@ -118,6 +119,10 @@ def _throughput(m: Measurement | None, notes: Footnotes) -> str:
 def _noisy(m: Measurement, notes: Footnotes) -> str:
     if m.status == "ok":
         return ""
+    if m.status == "noisy":
+        if m.variant not in notes.noisy:
+            notes.noisy.append(m.variant)
+        return " ~"
     reason = m.reason or "no reason was recorded"
     return " " + notes.mark(f"{m.variant}: {m.status} measurement: {reason}")
 

@@ -1,0 +1,100 @@
+"""Cost, gain and net of every variant, and who is on the Pareto front."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtri
+
+from harness.compare.pareto import pareto_front
+from harness.cost.cost import cost_of
+from harness.cost.price_sheet import Price
+from harness.cost.traffic import scaled
+from harness.pipeline.stored_variant import StoredVariant
+from harness.records.conf import SweepConf
+from harness.records.money import CostRow, GainRow
+from harness.runs.manifest import ReplayProfile
+
+
+@dataclass(frozen=True)
+class Money:
+    """Cost, gain and net of one variant, with what is needed to compare two."""
+
+    cost: CostRow | None
+    gain: GainRow | None
+    net: float | None
+    low: float | None
+    high: float | None
+    vs: float | None = None
+    vs_low: float | None = None
+    vs_high: float | None = None
+
+
+def money_of(variants: Sequence[StoredVariant], conf: SweepConf, price: Price | None, replay: ReplayProfile) -> dict[str, Money]:
+    """Return cost, gain and net of each variant, with the paired difference to the champion."""
+    traffic = replay.traffic
+    if traffic is not None and conf.price is not None:
+        traffic = scaled(traffic, conf.price.requests_per_day)
+    z = float(ndtri((1 + conf.confidence) / 2))
+    found: dict[str, Money] = {}
+    for v in variants:
+        cost = (
+            cost_of(v.label, v.measurement, price, traffic, v.conf.deploy, conf.price, conf.confidence, conf.replay.rows_per_request)
+            if price
+            else None
+        )
+        gain = conf.gain.gain(v.label, v.tally, v.paired, is_champion=v.label == conf.champion) if conf.gain else None
+        found[v.label] = _net(cost, gain, z)
+    champion = found.get(conf.champion or "")
+    return {label: _against(m, champion, z) for label, m in found.items()}
+
+
+def _net(cost: CostRow | None, gain: GainRow | None, z: float) -> Money:
+    if cost is None or gain is None or cost.cost_per_1k is None:
+        return Money(cost, gain, None, None, None)
+    net = gain.gain_per_1k - cost.cost_per_1k
+    half = z * math.hypot(gain.se_per_1k, _cost_se(cost, z))
+    return Money(cost, gain, net, net - half, net + half)
+
+
+def _cost_se(cost: CostRow, z: float) -> float:
+    if cost.cost_per_1k_low is None or cost.cost_per_1k_high is None:
+        return 0.0
+    return (cost.cost_per_1k_high - cost.cost_per_1k_low) / (2 * z)
+
+
+def _against(own: Money, champion: Money | None, z: float) -> Money:
+    if champion is None or own.gain is None or own.gain.vs_champion_per_1k is None or own.gain.vs_champion_se_per_1k is None:
+        return own
+    if own.cost is None or champion.cost is None or own.cost.cost_per_1k is None or champion.cost.cost_per_1k is None:
+        return own
+    vs = own.gain.vs_champion_per_1k - (own.cost.cost_per_1k - champion.cost.cost_per_1k)
+    half = z * math.hypot(own.gain.vs_champion_se_per_1k, _cost_se(own.cost, z), _cost_se(champion.cost, z))
+    return Money(own.cost, own.gain, own.net, own.low, own.high, vs, vs - half, vs + half)
+
+
+def front_of(variants: Sequence[StoredVariant], money: dict[str, Money], confidence: float) -> dict[str, bool]:
+    """Return which variants are on the front; those without cost or gain are not named."""
+    known = [
+        (v.label, m.gain, m.cost)
+        for v in variants
+        if (m := money[v.label]).gain is not None and m.cost is not None and m.cost.cost_per_1k is not None
+    ]
+    if not known:
+        return {}
+    gains = _floats([g.gain_per_1k for _, g, _ in known])
+    errors = _floats([g.se_per_1k for _, g, _ in known])
+    paired = [(g.vs_champion_per_1k, g.vs_champion_se_per_1k) for _, g, _ in known]
+    if all(d is not None and se is not None for d, se in paired):  # differences to the champion are sharper than the gains themselves
+        gains, errors = _floats([d for d, _ in paired]), _floats([se for _, se in paired])
+    low = _floats([c.cost_per_1k if c.cost_per_1k_low is None else c.cost_per_1k_low for _, _, c in known])
+    high = _floats([c.cost_per_1k if c.cost_per_1k_high is None else c.cost_per_1k_high for _, _, c in known])
+    return dict(zip([label for label, _, _ in known], pareto_front(gains, errors, low, high, confidence).tolist(), strict=True))
+
+
+def _floats(values: Sequence[float | None]) -> NDArray[np.float64]:
+    return np.array([math.nan if v is None else v for v in values], np.float64)

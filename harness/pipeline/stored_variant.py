@@ -1,0 +1,48 @@
+"""One scored variant, as its folder holds it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.records.conf import SweepConf, VariantConf
+from harness.records.measurement import Measurement
+from harness.records.metric import MetricValues
+from harness.records.run import RunRecord
+from harness.records.tally import BinaryTally, PairedTally
+from harness.runs import folder as files
+from harness.runs import store
+from harness.runs.manifest import ReplayProfile
+from harness.tallies.stored import binary_from_columns, paired_from_columns
+
+
+@dataclass(frozen=True)
+class StoredVariant:
+    """One variant that was scored, as its folder holds it."""
+
+    conf: VariantConf
+    run: RunRecord
+    tally: BinaryTally
+    paired: PairedTally | None
+    values: tuple[MetricValues, ...]
+    measurement: Measurement | None
+
+    @property
+    def label(self) -> str:
+        """The variant's full name."""
+        return self.conf.label
+
+
+def load_variant(root: Path, name: str, conf: SweepConf, variant: VariantConf, replay: ReplayProfile) -> StoredVariant:
+    """Read one variant; metrics that were not stored are computed from its tally."""
+    path = root / name
+    run = store.read_run(path)
+    assert run is not None
+    tally = binary_from_columns(files.read_columns(path / store.TALLIES))
+    paired_file = path / store.PAIRED
+    paired = paired_from_columns(files.read_columns(paired_file)) if paired_file.is_file() and conf.champion else None
+    names = [m.name for m in conf.metrics]
+    values = store.read_metrics(path, replay.grid, names, conf.confidence) or tuple(
+        m.compute(tally, conf.confidence, conf.seed) for m in conf.metrics if tally.ranks is not None or not m.needs_ranks
+    )
+    return StoredVariant(variant, run, tally, paired, values, store.read_measurement(path))
