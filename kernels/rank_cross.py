@@ -12,6 +12,7 @@ blocks, so that the placements kept at one time stay within PLACEMENT_BYTES_PER_
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -24,6 +25,7 @@ from kernels.rank_sum import (
     LOOK_AHEAD_ROWS,
     RankMerge,
     RankSumTally,
+    close_group,
     is_giant,
     piece_borders,
     ready_ids,
@@ -35,8 +37,10 @@ from kernels.score_order import POSITIVE_BIT, ROW_MASK, START_BIT
 from kernels.wide import WideSums
 
 PLACEMENT_BYTES_PER_ROW = 20
-# the record of `walk`, then sums over positives of a(champion) * a(challenger) in two words and of a(champion), then of negatives
+# the record of `walk`, then of the positives: sum of a(champion), sum of a(champion) * a(challenger) of rows with a score of their
+# own, and that of rows in groups as hi and lo; then the same of the negatives
 FIRST_CROSS = N_SUM_RECORD
+N_CROSS = 4
 N_RECORD = 16
 
 
@@ -67,8 +71,9 @@ def _cross_walk(
     before: NDArray[np.int64],
     records: NDArray[np.int64],
 ) -> int:
-    """Add a piece of the challenger's order; `before` [n_pieces, n_cells, 2] holds the champion's negatives and positives before a piece."""
+    """Add a piece of the challenger's order; `before` [n_pieces, n_cells, 2] holds twice the champion's negatives and positives before a piece."""
     n_kinds = 2 if n_windows > 1 else 1
+    last_placed = np.uintp(max(placements.shape[1] - 1, 0))
     touched, seen = start, 0
     at = start
     while at < stop:
@@ -76,15 +81,50 @@ def _cross_walk(
             touched = min(at + LOOK_AHEAD_ROWS, stop)
             for entry in range(at, touched):
                 row = np.uintp(int(order[entry]) & ROW_MASK)
-                seen += int(slice_ids[row, first_column]) + int(slice_ids[row, stop_column - 1])
+                seen += int(slice_ids[row, np.uintp(first_column)]) + int(slice_ids[row, np.uintp(stop_column - 1)])
                 seen += int(window_ids[row]) if n_windows > 1 else 0
-                seen += int(placements[row, 0]) + int(piece_of_row[row])
+                seen += int(placements[row, 0]) + int(placements[row, last_placed]) + int(piece_of_row[row])
         end = at + 1
         while end < stop and (int(order[end]) >> START_BIT) == 0:
             end += 1
-        is_group = end > at + 1
-        for entry in range(at, end if is_group else at):
+        if end == at + 1:
+            row = np.uintp(int(order[at]) & ROW_MASK)
+            window = int(window_ids[row]) if n_windows > 1 else 0
+            n_cells_of_row = 2 if window > 0 else 1
+            piece = np.uintp(piece_of_row[row])
+            if (int(order[at]) >> POSITIVE_BIT) & 1 == 1:
+                for column in range(first_column, stop_column):
+                    cell = int(slice_ids[row, column]) * n_windows
+                    for kind in range(n_cells_of_row):
+                        one = np.uintp(cell + kind * window)
+                        record = records[one]
+                        champion = int(placements[row, np.uintp((column - first_placed) * n_kinds + kind)]) + before[piece, one, 0]
+                        placement = 2 * record[1]
+                        record[0] += 1
+                        record[4] += placement
+                        record[5] += placement * placement
+                        record[8] += champion
+                        record[9] += champion * placement
+            else:
+                for column in range(first_column, stop_column):
+                    cell = int(slice_ids[row, column]) * n_windows
+                    for kind in range(n_cells_of_row):
+                        one = np.uintp(cell + kind * window)
+                        record = records[one]
+                        champion = int(placements[row, np.uintp((column - first_placed) * n_kinds + kind)]) + before[piece, one, 1]
+                        placement = 2 * record[0]
+                        record[1] += 1
+                        record[6] += placement * placement
+                        record[12] += champion
+                        record[13] += champion * placement
+            at = end
+            continue
+        for entry in range(at, end):
             row = np.uintp(int(order[entry]) & ROW_MASK)
+            if entry >= touched:
+                touched = min(entry + LOOK_AHEAD_ROWS, end)
+                for later in range(entry, touched):
+                    seen += int(slice_ids[np.uintp(int(order[later]) & ROW_MASK), np.uintp(first_column)])
             waiting = np.uintp(3 - ((int(order[entry]) >> POSITIVE_BIT) & 1))
             window = int(window_ids[row]) if n_windows > 1 else 0
             for column in range(first_column, stop_column):
@@ -96,44 +136,31 @@ def _cross_walk(
             positive = (int(order[entry]) >> POSITIVE_BIT) & 1
             window = int(window_ids[row]) if n_windows > 1 else 0
             piece = np.uintp(piece_of_row[row])
-            first_word = FIRST_CROSS + 3 * (1 - positive)
+            first_word = FIRST_CROSS + N_CROSS * (1 - positive)
             for column in range(first_column, stop_column):
                 cell = int(slice_ids[row, column]) * n_windows
                 for kind in range(2 if window > 0 else 1):
                     one = np.uintp(cell + kind * window)
                     record = records[one]
-                    placement = 2 * record[positive] + record[2 + positive]
                     champion = int(placements[row, np.uintp((column - first_placed) * n_kinds + kind)])
-                    champion += 2 * before[piece, one, np.uintp(1 - positive)]
-                    product = champion * placement
-                    record[first_word] += product >> 32
-                    record[first_word + 1] += product & 0xFFFFFFFF
-                    record[first_word + 2] += champion
-                    if not is_group:
-                        record[1 - positive] += 1
-                        if positive == 1:
-                            record[4] += placement
-                            record[5] += placement * placement
-                        else:
-                            record[6] += placement * placement
-        for entry in range(at, end if is_group else at):
+                    champion += before[piece, one, np.uintp(1 - positive)]
+                    product = champion * (2 * record[positive] + record[2 + positive])
+                    record[first_word] += champion
+                    record[first_word + 2] += product >> 32
+                    record[first_word + 3] += product & 0xFFFFFFFF
+        if end - at > records.shape[0] and stop_column - first_column > 1:
+            # not with one column: on a card the threads of other columns own the other cells of this table
+            for any_cell in range(records.shape[0]):
+                close_group(records[any_cell])
+            at = end
+            continue
+        for entry in range(at, end):
             row = np.uintp(int(order[entry]) & ROW_MASK)
             window = int(window_ids[row]) if n_windows > 1 else 0
             for column in range(first_column, stop_column):
                 cell = int(slice_ids[row, column]) * n_windows
                 for kind in range(2 if window > 0 else 1):
-                    record = records[np.uintp(cell + kind * window)]
-                    positives, negatives = record[2], record[3]
-                    if positives + negatives > 0:
-                        a = 2 * record[1] + negatives
-                        b = 2 * record[0] + positives
-                        record[0] += positives
-                        record[1] += negatives
-                        record[2] = 0
-                        record[3] = 0
-                        record[4] += positives * a
-                        record[5] += positives * a * a
-                        record[6] += negatives * b * b
+                    close_group(records[np.uintp(cell + kind * window)])
         at = end
     return seen
 
@@ -152,9 +179,11 @@ class _CrossMerge:
         self.a, self.b = WideSums(n_cells), WideSums(n_cells)
 
     def add(self, records: NDArray[np.int64], *, is_group: bool) -> None:
-        for sums, before, word in ((self.a, self.ranks.n_negative, FIRST_CROSS), (self.b, self.ranks.n_positive, FIRST_CROSS + 3)):
-            sums.add_words(records[:, word], records[:, word + 1])
-            sums.add_product(records[:, word + 2], 2 * before)
+        sides = ((self.a, self.ranks.n_negative, FIRST_CROSS), (self.b, self.ranks.n_positive, FIRST_CROSS + N_CROSS))
+        for sums, before, word in sides:
+            sums.add_product(records[:, word], 2 * before)
+            sums.add(records[:, word + 1])
+            sums.add_words(records[:, word + 2], records[:, word + 3])
         self.ranks.add(records, is_group=is_group)
 
 
@@ -203,7 +232,8 @@ def rank_cross(
     ids = ready_ids(slice_ids, window_ids, n_slices, n_windows)
     n_rows, n_columns = (int(size) for size in slice_ids.shape)
     orders = (champion_order, challenger_order)
-    borders = tuple(piece_borders(order, n_cells, n_threads) for order in orders)
+    largest = max(math.isqrt((1 << 62) // max(n_rows, 1)), 1)  # sum of a(champion) * a(challenger) within a piece <= n_rows * piece^2
+    borders = tuple(piece_borders(order, n_cells, n_threads, largest) for order in orders)
     piece_of_row: Any = _pieces_of_rows(champion_order, borders[0], n_rows, n_threads)
     kinds = 2 if n_windows > 1 else 1
     columns_at_once = min(max(placement_bytes_per_row // (4 * kinds), 1), max(n_columns, 1))
@@ -216,7 +246,7 @@ def rank_cross(
         columns = (first, min(first + columns_at_once, n_columns))
         arguments: tuple[Any, ...] = (champion_order, *ids, n_windows, first, placements)
         for piece, records in enumerate(records_of_pieces(walk, borders[0], columns, arguments, n_cells, N_SUM_RECORD, n_threads)):
-            before[piece, :, 0], before[piece, :, 1] = champion.n_negative, champion.n_positive
+            before[piece, :, 0], before[piece, :, 1] = 2 * champion.n_negative, 2 * champion.n_positive
             champion.add(records, is_group=is_giant(borders[0], piece))
         arguments = (challenger_order, *ids, n_windows, first, placements, piece_of_row, before)
         for piece, records in enumerate(records_of_pieces(_cross_walk, borders[1], columns, arguments, n_cells, N_RECORD, n_threads)):

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit
+from numba.extending import register_jitable
 from numpy.typing import NDArray
 
 from kernels.chunks import run_in_order, thread_count
@@ -47,6 +48,22 @@ class RankSumTally(NamedTuple):
     sum_b2_lo: NDArray[np.int64]
 
 
+@register_jitable  # type: ignore[untyped-decorator]
+def close_group(record: NDArray[np.int64]) -> None:
+    """Give the rows of a cell's open group of equal scores their placements, and count them."""
+    positives, negatives = record[2], record[3]
+    if positives + negatives > 0:
+        a = 2 * record[1] + negatives
+        b = 2 * record[0] + positives
+        record[0] += positives
+        record[1] += negatives
+        record[2] = 0
+        record[3] = 0
+        record[4] += positives * a
+        record[5] += positives * a * a
+        record[6] += negatives * b * b
+
+
 @njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
 def walk(
     start: int,
@@ -67,6 +84,7 @@ def walk(
     next column's), counted within the piece, or [0, 0]. What is returned means nothing: it keeps the look-ahead alive.
     """
     n_kinds = 2 if n_windows > 1 else 1
+    last_placed = np.uintp(max(placements.shape[1] - 1, 0))
     keep = placements.shape[0] > 0
     touched, seen = start, 0
     at = start
@@ -75,9 +93,9 @@ def walk(
             touched = min(at + LOOK_AHEAD_ROWS, stop)
             for entry in range(at, touched):
                 row = np.uintp(int(order[entry]) & ROW_MASK)
-                seen += int(slice_ids[row, first_column]) + int(slice_ids[row, stop_column - 1])
+                seen += int(slice_ids[row, np.uintp(first_column)]) + int(slice_ids[row, np.uintp(stop_column - 1)])
                 seen += int(window_ids[row]) if n_windows > 1 else 0
-                seen += int(placements[row, 0]) if keep else 0
+                seen += int(placements[row, 0]) + int(placements[row, last_placed]) if keep else 0
         end = at + 1
         while end < stop and (int(order[end]) >> START_BIT) == 0:
             end += 1
@@ -85,23 +103,36 @@ def walk(
             row = np.uintp(int(order[at]) & ROW_MASK)
             positive = (int(order[at]) >> POSITIVE_BIT) & 1
             window = int(window_ids[row]) if n_windows > 1 else 0
-            for column in range(first_column, stop_column):
-                cell = int(slice_ids[row, column]) * n_windows
-                for kind in range(2 if window > 0 else 1):
-                    record = records[np.uintp(cell + kind * window)]
-                    placement = 2 * record[positive]
-                    record[1 - positive] += 1
-                    if positive == 1:
+            n_cells_of_row = 2 if window > 0 else 1
+            if positive == 1:  # decided once a row, outside of the loop over columns
+                for column in range(first_column, stop_column):
+                    cell = int(slice_ids[row, column]) * n_windows
+                    for kind in range(n_cells_of_row):
+                        record = records[np.uintp(cell + kind * window)]
+                        placement = 2 * record[1]
+                        record[0] += 1
                         record[4] += placement
                         record[5] += placement * placement
-                    else:
+                        if keep:
+                            placements[row, np.uintp((column - first_placed) * n_kinds + kind)] = placement
+            else:
+                for column in range(first_column, stop_column):
+                    cell = int(slice_ids[row, column]) * n_windows
+                    for kind in range(n_cells_of_row):
+                        record = records[np.uintp(cell + kind * window)]
+                        placement = 2 * record[0]
+                        record[1] += 1
                         record[6] += placement * placement
-                    if keep:
-                        placements[row, np.uintp((column - first_placed) * n_kinds + kind)] = placement
+                        if keep:
+                            placements[row, np.uintp((column - first_placed) * n_kinds + kind)] = placement
             at = end
             continue
         for entry in range(at, end):
             row = np.uintp(int(order[entry]) & ROW_MASK)
+            if entry >= touched:
+                touched = min(entry + LOOK_AHEAD_ROWS, end)
+                for later in range(entry, touched):
+                    seen += int(slice_ids[np.uintp(int(order[later]) & ROW_MASK), np.uintp(first_column)])
             waiting = np.uintp(3 - ((int(order[entry]) >> POSITIVE_BIT) & 1))
             window = int(window_ids[row]) if n_windows > 1 else 0
             for column in range(first_column, stop_column):
@@ -117,24 +148,19 @@ def walk(
                 for kind in range(2 if window > 0 else 1):
                     record = records[np.uintp(cell + kind * window)]
                     placements[row, np.uintp((column - first_placed) * n_kinds + kind)] = 2 * record[positive] + record[2 + positive]
+        if end - at > records.shape[0] and stop_column - first_column > 1:
+            # not with one column: on a card the threads of other columns own the other cells of this table
+            for any_cell in range(records.shape[0]):
+                close_group(records[any_cell])
+            at = end
+            continue
         for entry in range(at, end):
             row = np.uintp(int(order[entry]) & ROW_MASK)
             window = int(window_ids[row]) if n_windows > 1 else 0
             for column in range(first_column, stop_column):
                 cell = int(slice_ids[row, column]) * n_windows
                 for kind in range(2 if window > 0 else 1):
-                    record = records[np.uintp(cell + kind * window)]
-                    positives, negatives = record[2], record[3]
-                    if positives + negatives > 0:
-                        a = 2 * record[1] + negatives
-                        b = 2 * record[0] + positives
-                        record[0] += positives
-                        record[1] += negatives
-                        record[2] = 0
-                        record[3] = 0
-                        record[4] += positives * a
-                        record[5] += positives * a * a
-                        record[6] += negatives * b * b
+                    close_group(records[np.uintp(cell + kind * window)])
         at = end
     return seen
 
@@ -173,10 +199,10 @@ class RankMerge:
         return RankSumTally(self.n_positive, self.n_negative, self.sum_a, self.a2.hi, self.a2.lo, self.b2.hi, self.b2.lo)
 
 
-def piece_borders(order: Any, n_cells: int, n_threads: int) -> list[int]:
+def piece_borders(order: Any, n_cells: int, n_threads: int, largest: int = MAX_PIECE_ROWS) -> list[int]:
     """Return the pieces of the order that threads share: at least four a thread, and not smaller than the table that each needs."""
     n_rows = int(order.shape[0])
-    rows = min(MAX_PIECE_ROWS, max(MIN_PIECE_ROWS, 4 * n_cells, -(-n_rows // (4 * n_threads))))
+    rows = min(MAX_PIECE_ROWS, largest, max(MIN_PIECE_ROWS, 4 * n_cells, -(-n_rows // (4 * n_threads))))
     return pieces_of_order(to_host(order) if is_on_cuda(order) else order, rows)
 
 
