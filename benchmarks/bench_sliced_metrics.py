@@ -1,7 +1,9 @@
 """Sliced binary metrics from one log: this project against Polars, a scikit-learn loop and Fairlearn, in one run.
 
 python benchmarks/bench_sliced_metrics.py --rows 10000000 --peers polars
-python benchmarks/bench_sliced_metrics.py --rows 1000000 --peers polars,sklearn,fairlearn
+python benchmarks/bench_sliced_metrics.py --rows 1000000 --peers polars,sklearn
+python benchmarks/bench_sliced_metrics.py --rows 100000 --peers fairlearn
+python benchmarks/bench_sliced_metrics.py --rows 5000000 --threads 1 --parts
 
 Eight slice columns of 2, 4, 8, 16, 32, 64, 128 and 1,024 values, and all rows together. Per slice: n, accuracy, precision, recall,
 fpr, fnr, selection rate, F1, log loss, Brier, ECE-15, exact AUC and DeLong's variance (Polars only). Data in memory for all, the
@@ -197,15 +199,52 @@ def assert_equal(mine: Table, theirs: Table, peer: str) -> None:
         np.testing.assert_allclose(mine[name], values, rtol=1e-9, atol=1e-9, err_msg=f"{peer}: {name}")
 
 
+def print_parts(scores: np.ndarray, labels: np.ndarray, ids: np.ndarray, n_threads: int, repeats: int) -> None:
+    """Print CPU and wall time of each kernel, in nanoseconds a row; the challenger is the champion with noise on its logit."""
+    from kernels.paired_tally import paired_tally
+    from kernels.rank_cross import rank_cross
+    from kernels.rank_sum import rank_sum
+    from kernels.score_order import score_order
+    from kernels.slice_tally import slice_tally
+
+    n_slices, n_rows = 1 + sum(WIDTHS), len(scores)
+    logit = np.log(scores / (1 - scores)) + np.random.default_rng(1).normal(0, 0.2, n_rows)
+    challenger = (1 / (1 + np.exp(-logit))).astype(np.float32)
+    orders = {name: score_order(values, labels) for name, values in (("", scores), ("2", challenger), ("tied", np.round(scores, 3)))}
+    grid = (ids, None, n_slices, 1)
+    parts: dict[str, Callable[[], object]] = {
+        "slice_tally": lambda: slice_tally(scores, labels, *grid, THRESHOLD, n_threads=n_threads),
+        "score_order": lambda: score_order(scores, labels, n_threads=n_threads),
+        "rank_sum": lambda: rank_sum(orders[""], *grid, n_threads=n_threads),
+        "rank_sum, scores of 3 digits": lambda: rank_sum(orders["tied"], *grid, n_threads=n_threads),
+        "paired_tally": lambda: paired_tally(scores, challenger, labels, *grid, THRESHOLD, THRESHOLD, n_threads=n_threads),
+        "rank_cross, 5 columns a block": lambda: rank_cross(orders[""], orders["2"], *grid, n_threads=n_threads),
+        "rank_cross, 9 columns a block": lambda: rank_cross(
+            orders[""], orders["2"], *grid, n_threads=n_threads, placement_bytes_per_row=36
+        ),
+    }
+    for name, part in parts.items():
+        cpu_s, wall_s = float("inf"), float("inf")
+        for _ in range(repeats):
+            cpu, wall = time.process_time(), time.perf_counter()
+            part()
+            cpu_s, wall_s = min(cpu_s, time.process_time() - cpu), min(wall_s, time.perf_counter() - wall)
+        print(f"{name:<32}{cpu_s / n_rows * 1e9:>8.1f} ns CPU{wall_s / n_rows * 1e9:>8.1f} ns wall, a row", flush=True)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--peers", default="polars")
     parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--parts", action="store_true", help="time each kernel instead, without peers")
     options = parser.parse_args()
     os.environ["POLARS_MAX_THREADS"] = str(options.threads)
     scores, labels, ids = make_log(options.rows)
+    if options.parts:
+        print_parts(scores, labels, ids, options.threads, options.repeats)
+        return
     runs: dict[str, tuple[Callable[[], Table], int]] = {"ours": (lambda: ours(scores, labels, ids, options.threads), options.repeats)}
     for peer in filter(None, options.peers.split(",")):
         if peer in ("polars", "polars-sorted"):
@@ -230,7 +269,9 @@ def main() -> None:
             if repeat < n_repeats:
                 start = time.perf_counter()
                 table = run()
-                best[name] = min(best[name], time.perf_counter() - start)
+                seconds = time.perf_counter() - start
+                best[name] = min(best[name], seconds)
+                print(f"  {name}: {seconds:.3f} s", flush=True)
                 assert_equal(mine, table, name)
     print(f"{'':<12}{'best s':>10}{'ratio':>10}  repeats")
     for name, seconds in best.items():

@@ -27,6 +27,15 @@ def to_host(array: Any) -> NDArray[Any]:
     return np.asarray(cuda.as_cuda_array(array).copy_to_host() if hasattr(array, "__cuda_array_interface__") else array.copy_to_host())
 
 
+def _as_argument(value: Any) -> Any:
+    """Return what a kernel accepts inside a tuple: an array of another library's is wrapped, one of the host's copied."""
+    from numba import cuda
+
+    if isinstance(value, np.ndarray):
+        return to_device(value)
+    return cuda.as_cuda_array(value) if hasattr(value, "__cuda_array_interface__") else value
+
+
 def run_on_cuda(rule: Any, starts: list[int], columns: tuple[int, int], arguments: tuple[Any, ...], tables: NDArray[Any]) -> NDArray[Any]:
     """Run the rule over pieces and the columns [first, stop) on the device, and return the filled tables on the host."""
     n_columns = columns[1] - columns[0]
@@ -35,7 +44,7 @@ def run_on_cuda(rule: Any, starts: list[int], columns: tuple[int, int], argument
         return tables
     from kernels.cuda_launch import THREADS_PER_BLOCK, kernel_of
 
-    on_device = tuple(to_device(value) if isinstance(value, np.ndarray) else value for value in arguments)
+    on_device = tuple(_as_argument(value) for value in arguments)
     device_tables = to_device(tables)
     n_blocks = (n_threads + THREADS_PER_BLOCK - 1) // THREADS_PER_BLOCK
     kernel = kernel_of(rule)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
+from scipy.special import stdtrit
 
 from harness.cost.replicas import Fleet
 from harness.units import SECONDS_PER_HOUR
@@ -76,7 +76,7 @@ def cost_bounds(
     logs = np.log(np.asarray(trial_rows_per_s, float))
     if logs.size < 2:
         return None, None
-    half = float(stats.t.ppf((1.0 + confidence) / 2.0, logs.size - 1) * logs.std(ddof=1) / np.sqrt(logs.size))
+    half = float(stdtrit(logs.size - 1, (1.0 + confidence) / 2.0) * logs.std(ddof=1) / np.sqrt(logs.size))
     return cost_at(float(np.exp(logs.mean() + half))), cost_at(float(np.exp(logs.mean() - half)))
 
 
