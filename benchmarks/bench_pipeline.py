@@ -60,7 +60,17 @@ def run(folder: Path, rows: int, repeats: int, model: str) -> None:
     cache = folder / "cache"
     set_environment(cache)
     path = tiled_flights(rows, folder)
-    conf = compose_sweep(["sweep=flights", f"model={model}", "champion=null", "gain=flights_example", f"replay.path={path}", "measure=none", f"cache_dir={cache}"])
+    conf = compose_sweep(
+        [
+            "sweep=flights",
+            f"model={model}",
+            "champion=null",
+            "gain=flights_example",
+            f"replay.path={path}",
+            "measure=none",
+            f"cache_dir={cache}",
+        ]
+    )
     plan = plan_sweep(conf, cache)
     prepared = prepare(plan.log, conf.replay, plan.groups, cache, plan.replay_code, lambda *_: None)
     (member,) = members_of(conf, plan, folder / "results", cache)
@@ -77,7 +87,9 @@ def run(folder: Path, rows: int, repeats: int, model: str) -> None:
         score_and_reduce(NoChannel(), member, None, conf, prepared.folder, None)  # type: ignore[arg-type]
         pipelines.append(time.perf_counter() - began)
     ratio = min(pipelines) / min(loops)
-    print(f"{model}, {prepared.n_rows:,} rows, {prepared.grid.n_slices} slices x {prepared.grid.n_windows} windows, batches of {member.plan.batch_rows:,}")
+    print(
+        f"{model}, {prepared.n_rows:,} rows, {prepared.grid.n_slices} slices x {prepared.grid.n_windows} windows, batches of {member.plan.batch_rows:,}"
+    )
     print(f"bare session.run loop  best {min(loops):.2f} s of {[round(t, 2) for t in loops]}")
     print(f"quality pass           best {min(pipelines):.2f} s of {[round(t, 2) for t in pipelines]}")
     print(f"ratio {ratio:.3f}  bar {BAR}: {'held' if ratio <= BAR else 'MISSED'}")

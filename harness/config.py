@@ -116,19 +116,22 @@ class Composer:
             fixed = [_forced(o) for o in parsed if not o.is_sweep_override()]
             given = {o.get_key_element(): o for o in parsed}
             swept = [(o.get_key_element(), _sweep_values(o)) for o in parsed if o.is_sweep_override()]
-            for key, values in self._params(fixed).items():
+            base = self._one(fixed, ())
+            for key, values in self._params(base).items():
                 if key not in given:
                     swept.append((key, values))
             for key, _ in swept:
                 if key not in ("model", "device") and not key.startswith("model."):
                     raise ConfigError(f"{key}: cannot be swept, its rows would not compare; sweep model, a key under model., or device")
+            if not swept:
+                return [base]
             return [
                 self._one(fixed, tuple(zip([k for k, _ in swept], combo, strict=True)))
                 for combo in itertools.product(*(v for _, v in swept))
             ]
 
-    def _params(self, fixed: list[str]) -> dict[str, list[str]]:
-        params = self._one(fixed, ()).plain.get("params") or {}
+    def _params(self, base: Composed) -> dict[str, list[str]]:
+        params = base.plain.get("params") or {}
         found = {}
         for key, values in Node(params, "params").data.items():
             self._check_override(_parse([f"{key}=x"])[0], value=False)
@@ -141,7 +144,7 @@ class Composer:
 
     def _one(self, fixed: list[str], swept: tuple[tuple[str, str], ...]) -> Composed:
         try:
-            tree = compose(config_name="config", overrides=[*fixed, *(f"{'++' if '.' in k else ''}{k}={v}" for k, v in swept)])
+            tree = compose(config_name="config", overrides=[*fixed, *(_swept_override(k, v) for k, v in swept)])
         except (HydraException, OmegaConfBaseException) as trouble:
             raise self._explained(trouble) from trouble
         except yaml.YAMLError as trouble:
@@ -153,6 +156,11 @@ class Composer:
         option = re.search(r"Could not find '([\w/]+)/([^'/]+)'", text)
         if option and option[1] in GROUPS:
             return ConfigError(self._no_option(option[1], option[2]))
+        merge = re.search(r"Error merging override \+*([^=]+)=(.*)", text)
+        if merge:
+            return ConfigError(
+                f"{merge[1]}: found {merge[2]}, which has another form than the option's; write it as the option's file does"
+            )
         return ConfigError(f"configuration: {text}")
 
     def _check_override(self, override: Override, value: bool = True) -> None:
@@ -169,10 +177,12 @@ class Composer:
         if value and group == "metrics" and not override.is_delete():
             raw: Any = override.value()
             for choice in raw if isinstance(raw, list) else [raw]:
-                self._check_option(group, str(choice))
+                self._check_option(group, "null" if choice is None else str(choice))
 
     def _check_option(self, group: str, choice: str) -> None:
-        if choice not in ("null", "None") and choice not in self.options(group):
+        if group == "sweep" and choice in ("null", "None"):
+            return
+        if choice not in self.options(group):
             raise ConfigError(self._no_option(group, choice))
 
     def _no_option(self, group: str, choice: str) -> str:
@@ -319,7 +329,14 @@ def _parse(overrides: Sequence[str]) -> list[Override]:
 def _forced(override: Override) -> str:
     """Let an override add a key that the option's file leaves out; what no room knows is refused when it is typed."""
     line = override.input_line or ""
+    if override.get_key_element() in GROUPS and isinstance(override.value(), (int, float)):
+        return _swept_override(override.get_key_element(), str(override.get_value_element_as_str()))
     return f"++{line}" if "." in override.get_key_element().split("@")[0] and line[:1] not in "+~" else line
+
+
+def _swept_override(key: str, value: str) -> str:
+    """Write an override; an option's name is quoted, since one that is called nan or 7 would be read as a number."""
+    return f"{key}='{value}'" if key in GROUPS else f"{'++' if '.' in key else ''}{key}={value}"
 
 
 def _sweep_values(override: Override) -> list[str]:
@@ -332,13 +349,17 @@ def _refuse_hydra_node(folder: Path) -> None:
     for file in sorted(folder.rglob("*.yaml")):
         try:
             text = file.read_text()
-            data = yaml.safe_load(text)
+            data = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # the one in C where it is there
         except (yaml.YAMLError, UnicodeDecodeError) as trouble:
             raise ConfigError(f"{file}: YAML cannot be read: {_one_line(trouble)}; mend the file at that line") from trouble
+        if data is not None and not isinstance(data, Mapping):
+            raise ConfigError(f"{file}: found {type(data).__name__}, wanted keys and values; write it as the shipped options are")
         defaults = data.get("defaults") if isinstance(data, Mapping) else None
         touches = isinstance(data, Mapping) and "hydra" in data
         touches |= bool(re.search(r"^#\s*@package\s+hydra\b", text, re.MULTILINE)) or file.relative_to(folder).parts[0] == "hydra"
-        touches |= any(re.match(r"(override\s+)?/?hydra\b", str(key)) for item in defaults or [] for key in _entry_names(item))
+        touches |= any(
+            re.match(r"(override\s+)?/?(hydra\b|[^@]*@hydra\b)", str(key)) for item in defaults or [] for key in _entry_names(item)
+        )
         if touches:
             raise ConfigError(f"{file}: touches the hydra node, which is the harness's own; take that part out")
 

@@ -69,7 +69,7 @@ class Node:
             return None
         if isinstance(value, bool) or not isinstance(value, (int, float)):
             raise ConfigError(f"{self.at(key)}: found {value!r}, wanted a number")
-        if not value == value or (low is not None and value < low) or (high is not None and value > high):
+        if value != value or (low is not None and value < low) or (high is not None and value > high):
             bounds = f"at least {low:g}" if high is None else f"between {low:g} and {high:g}"
             raise ConfigError(f"{self.at(key)}: found {value!r}, wanted a number {bounds}")
         return float(value)
@@ -164,11 +164,7 @@ def read_replay(data: object) -> ReplayConf:
         if node.raw(key, None) is not None:
             raise ConfigError(f"replay.{key}: {meaning} cannot be judged in this version; leave it null")
     reference = _period(node.child("reference"), "replay.reference")
-    tuning_raw = node.raw("tuning", None)
-    if tuning_raw == "reference":
-        tuning = reference
-    else:
-        tuning = None if tuning_raw is None else _period(Node(tuning_raw, "replay.tuning"), "replay.tuning")
+    tuning = reference if node.raw("tuning", None) == "reference" else _period(node.child("tuning"), "replay.tuning")
     columns, crosses, max_slices = _slices(node.child("slices"))
     windows, window_rows = _windows(node.raw("windows", None))
     conf = ReplayConf(
@@ -248,7 +244,10 @@ def _filters(items: list[Any]) -> tuple[Filter, ...]:
     found = []
     for i, item in enumerate(items):
         node = Node(item, f"replay.where[{i}]")
-        found.append(Filter(node.text("column"), tuple(node.items("in"))))
+        values = node.items("in")
+        if not values:
+            raise ConfigError(f"{node.at('in')}: found an empty list, which keeps no row; name the values to keep")
+        found.append(Filter(node.text("column"), tuple(values)))
         node.done()
     return tuple(found)
 
@@ -358,6 +357,8 @@ def _inputs(value: object) -> tuple[ModelInput, ...]:
 
 def _threshold(value: object) -> Threshold:
     if isinstance(value, (int, float)) and not isinstance(value, bool):
+        if not 0 <= value <= 1:
+            raise ConfigError(f"model.threshold: found {value!r}, wanted a number between 0 and 1, as the scores are")
         return Threshold(value=float(value))
     forms = "a number, {maximise: gain}, {selection_rate: 0.002} or {match: champion}"
     if not isinstance(value, Mapping):
@@ -379,10 +380,16 @@ def read_measure(data: object) -> MeasureConf:
     """Read the `measure` group."""
     node = Node(data, "measure")
     conf = MeasureConf(
-        protocol=node.choice("protocol", ("none", "quick")),
+        protocol=node.choice("protocol", ("none", "quick", "standard", "long")),
         warmup_s=node.number("warmup_s", 0.5, low=0.0),
+        steady_window_s=node.number("steady_window_s", None, low=0.01),
+        steady_windows=node.whole("steady_windows", 3, low=2),
+        steady_within=node.number("steady_within", 0.10, low=0.0, high=1.0),
+        warmup_at_most_s=node.number("warmup_at_most_s", 60.0, low=0.0),
         n_blocks=node.whole("n_blocks", 3, low=2),
         trial_s=node.number("trial_s", 1.0, low=0.01),
+        early_stop_width=node.number("early_stop_width", None, low=0.0, high=1.0),
+        early_stop_min_blocks=node.whole("early_stop_min_blocks", 3, low=2),
         offline_batch_rows=node.whole("offline_batch_rows", 4096, low=1),
         crosscheck_share=node.number("crosscheck_share", 0.01, low=0.0, high=1.0),
     )

@@ -143,7 +143,7 @@ def _filled_records(losses: Any, category_ids: Any, layout: PairTally, n_threads
         empty = np.zeros((len(starts) - 1, n_cells, N_RECORD))
         yield from run_on_cuda(_add_rows, starts, (0, n_tables), (losses, category_ids, *tables), empty)
         return
-    arguments = (_frozen(losses), _frozen(category_ids), *map(_frozen, tables))
+    arguments = [_frozen(array) for array in (losses, category_ids, *tables)]
 
     def fill(chunk: int) -> NDArray[np.float64]:
         records = np.zeros((n_cells, N_RECORD))

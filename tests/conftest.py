@@ -31,6 +31,17 @@ label_maturity: {{age: 0d}}
 """
 _MODEL = "name: {name}\npath: {models}/{name}.onnx\nthreshold: 0.5\ntrained_until: 2025-02-01\n"
 _LOGGED = "name: logged\nsource: logged\ncolumn: prod_score\nthreshold: 0.5\ntrained_until: 2025-02-01\n"
+_MORE_MODELS = {
+    "logits_sigmoid": ("logits", "transform: sigmoid\n"),
+    "two_logits_softmax": ("two_logits", "transform: softmax\n"),
+    "double64": ("double", "precision: fp64\n"),
+    "score_output": ("two_outputs", "output: score\n"),
+    "names_country": ("from_text", "features: [country]\n"),
+    "counts_items": ("from_int64", "features: [n_items]\n"),
+    "nan": ("gives_nan", ""),
+    "endless_killed": ("endless", ""),
+    "endless_crashed": ("endless", ""),
+}
 _SWEEP = """\
 # @package _global_
 defaults:
@@ -55,8 +66,8 @@ class World:
     frame: pd.DataFrame
 
     def args(self, results: Path, *overrides: str, sweep: str | None = "tiny") -> list[str]:
-        """Return the arguments of `harness sweep` in this world, with results under `results`."""
-        named = [f"sweep={sweep}"] if sweep else ["replay=tiny", "measure=none", "review=none"]
+        """Return the arguments of `harness sweep` in this world; without a named sweep it is the model `good` alone, and faster."""
+        named = [f"sweep={sweep}"] if sweep else ["replay=tiny", "model=good", "metrics=[auc]", "measure=none", "review=none", "name=tiny"]
         return ["sweep", "--config-dir", str(self.conf), *named, f"results_dir={results}", f"cache_dir={self.cache}", *overrides]
 
     @property
@@ -85,6 +96,9 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
     (conf / "replay" / "tiny.yaml").write_text(_REPLAY.format(log=logs / "log.parquet"))
     for file in models.glob("*.onnx"):
         (conf / "model" / f"{file.stem}.yaml").write_text(_MODEL.format(name=file.stem, models=models))
+    for name, (file, more) in _MORE_MODELS.items():
+        text = _MODEL.format(name=file, models=models).replace(f"name: {file}", f"name: {name}")
+        (conf / "model" / f"{name}.yaml").write_text(text + more)
     (conf / "model" / "logged.yaml").write_text(_LOGGED)
     (conf / "sweep" / "tiny.yaml").write_text(_SWEEP)
     return World(root, logs, models, conf, cache, frame)

@@ -10,6 +10,7 @@ import numpy as np
 from harness.gates.gate import Gate
 from harness.gates.one_sided import holm, is_usable, p_above, p_below
 from harness.records.evidence import FAIL, PASS, UNDECIDED, Evidence, GateResult
+from harness.records.measurement import DECIDING_PROTOCOLS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,7 +29,7 @@ class NetGain(Gate):
 
     Notes
     -----
-    UNDECIDED where the difference was not measured, on the quick protocol, on a measurement that is not ok, and on an energy figure
+    UNDECIDED where the difference was not measured, on another protocol than standard or long, on a measurement that is not ok, and on an energy figure
     that is an estimate.
     """
 
@@ -80,7 +81,7 @@ class NetGain(Gate):
 
     def _obstacle(self, e: Evidence) -> str | None:
         """Say why the net difference may not be judged, or None."""
-        m, figures = e.measurement, (e.net_vs_champion, e.net_vs_champion_low, e.net_vs_champion_high)
+        m, c, figures = e.measurement, e.champion_measurement, (e.net_vs_champion, e.net_vs_champion_low, e.net_vs_champion_high)
         checks = (
             (e.champion is None, "there is no champion to compare with; name one with champion=NAME"),
             (e.gain is None, "gain was not measured; name a business rule with gain=NAME"),
@@ -90,7 +91,14 @@ class NetGain(Gate):
                 m is not None and m.status != "ok",
                 m and f"the measurement is {m.status}: {m.reason or 'no reason was recorded'}; measure again",
             ),
-            (m is not None and m.protocol == "quick", "measured with the quick protocol, which decides nothing; use measure=standard"),
+            (
+                m is not None and m.protocol not in DECIDING_PROTOCOLS,
+                f"measured with the {m and m.protocol} protocol, which decides nothing; use measure=standard",
+            ),
+            (
+                c is not None and c.status not in ("ok", "not_measured"),
+                f"the champion's measurement is {c and c.status}: {(c and c.reason) or 'no reason was recorded'}; measure again",
+            ),
             (m is not None and m.energy_source == "estimated_tdp", "the energy figure is an estimate (estimated_tdp), which no gate reads"),
             (
                 e.cost is None or e.cost.cost_per_1k is None,

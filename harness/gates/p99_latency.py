@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from harness.gates.gate import Gate
 from harness.records.evidence import FAIL, PASS, UNDECIDED, Evidence, GateResult
-from harness.records.measurement import Measurement, Percentile
+from harness.records.measurement import DECIDING_PROTOCOLS, Measurement, Percentile
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,7 +24,7 @@ class P99Latency(Gate):
 
     Notes
     -----
-    UNDECIDED where it was not measured, on the quick protocol, on a measurement that is not ok, and where there are too few
+    UNDECIDED where it was not measured, on another protocol than standard or long, on a measurement that is not ok, and where there are too few
     requests for a p99 (662: one exceedance allowed, 99 % one-sided).
     """
 
@@ -57,8 +57,8 @@ class P99Latency(Gate):
         figure = f"p99 is {p99.value_ms:.3g} [{p99.low_ms:.3g}, {p99.high_ms:.3g}] ms"
         if m.status != "ok":
             return UNDECIDED, f"{figure}, but the measurement is {m.status}: {m.reason or 'no reason was recorded'}; measure again"
-        if m.protocol == "quick":
-            return UNDECIDED, f"{figure}, measured with the quick protocol, which decides nothing; use measure=standard"
+        if m.protocol not in DECIDING_PROTOCOLS:
+            return UNDECIDED, f"{figure}, measured with the {m.protocol} protocol, which decides nothing; use measure=standard"
         if p99.high_ms <= self.limit_ms:
             return PASS, figure
         if p99.low_ms > self.limit_ms:

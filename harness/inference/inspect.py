@@ -45,6 +45,8 @@ def inspect_model(path: str) -> ModelSummary:
         When there is no such file or it is not an ONNX model.
     """
     file = Path(path)
+    if file.is_dir():
+        raise ModelError(f"model.path: '{path}' is a folder; name one ONNX file in it")
     if not file.is_file():
         siblings = [str(p) for p in file.parent.glob("*.onnx")] if file.parent.is_dir() else []
         raise ModelError(f"model.path: no file '{path}'{did_you_mean(path, siblings)}; export the model there or correct the path")

@@ -57,7 +57,10 @@ def n_needed(q: float) -> int:
 
 
 def latency_percentiles(
-    latencies_ns: NDArray[np.int64], confidence: float = 0.95, percentiles: Sequence[float] = REPORTED
+    latencies_ns: NDArray[np.int64],
+    confidence: float = 0.95,
+    percentiles: Sequence[float] = REPORTED,
+    counts: NDArray[np.int64] | None = None,
 ) -> tuple[Percentile, ...]:
     """Say how long half, nine tenths and ninety-nine hundredths of the requests take at most.
 
@@ -69,11 +72,13 @@ def latency_percentiles(
     Parameters
     ----------
     latencies_ns : NDArray[np.int64]
-        [n], one per request, in nanoseconds.
+        In nanoseconds, in any order: one per request, or with `counts` one per distinct time.
     confidence : float
         Of the two-sided interval.
     percentiles : sequence of float
         In percent.
+    counts : NDArray[np.int64], optional
+        How many requests took each of `latencies_ns`; a time may come twice. None: one each.
 
     Returns
     -------
@@ -88,18 +93,28 @@ def latency_percentiles(
     >>> few, = latency_percentiles(np.arange(5) * 1_000_000, percentiles=[99.0])
     >>> few.value_ms, few.n, few.n_needed
     (None, 5, 662)
+    >>> median, = latency_percentiles(np.array([1_000_000, 3_000_000]), percentiles=[50.0], counts=np.array([10, 10]))
+    >>> median.value_ms, median.n
+    (2.0, 20)
     """
-    ordered_ms = np.sort(latencies_ns) / _NS_PER_MS
-    return tuple(_percentile(ordered_ms, float(q), confidence) for q in percentiles)
+    order = np.argsort(latencies_ns, kind="stable")
+    up_to = np.cumsum(np.ones(order.size, np.int64) if counts is None else counts[order])
+    return tuple(_percentile(latencies_ns[order] / _NS_PER_MS, up_to, float(q), confidence) for q in percentiles)
 
 
-def _percentile(ordered_ms: NDArray[np.float64], q: float, confidence: float) -> Percentile:
-    n, needed = ordered_ms.size, n_needed(q)
+def _percentile(ordered_ms: NDArray[np.float64], up_to: NDArray[np.int64], q: float, confidence: float) -> Percentile:
+    """Return one percentile of times of which `up_to[i]` requests took at most `ordered_ms[i]`."""
+    n, needed = int(up_to[-1]) if up_to.size else 0, n_needed(q)
     if n < needed:
         return Percentile(q, None, None, None, n, needed)
+
+    def smallest(rank: int) -> float:
+        return float(ordered_ms[np.searchsorted(up_to, rank)])
+
     tail = (1.0 - confidence) / 2.0
     lower = int(stats.binom.ppf(tail, n, q / 100.0))
     upper = int(stats.binom.ppf(1.0 - tail, n, q / 100.0)) + 1
-    low = float(ordered_ms[lower - 1]) if lower >= 1 else None
-    high = float(ordered_ms[upper - 1]) if upper <= n else None
-    return Percentile(q, float(np.percentile(ordered_ms, q)), low, high, n, needed)
+    whole, part = divmod((n - 1) * q / 100.0, 1.0)
+    below, above = smallest(int(whole) + 1), smallest(min(int(whole) + 2, n))
+    value = below + part * (above - below)
+    return Percentile(q, value, smallest(lower) if lower >= 1 else None, smallest(upper) if upper <= n else None, n, needed)

@@ -10,13 +10,14 @@ from scipy import stats
 
 from harness.meters.machine import one_line
 from harness.meters.percentiles import latency_percentiles
+from harness.meters.protocol import recorded_name, shortfall
 from harness.records.conf import MeasureConf
-from harness.records.measurement import Machine, Measurement, OperatingPoint
+from harness.records.measurement import Machine, Measurement, OperatingPoint, Percentile
 from harness.records.trial import EnergyReading, Trial
 
+POINTS = ("offline", "single")
 MAX_VARIATION = 0.10  # coefficient of variation between trials above which a variant is noisy
 _MIN_TRIALS = 2
-_POINTS = ("offline", "single")
 
 
 def summarise(
@@ -33,6 +34,7 @@ def summarise(
     crosscheck_rows: int = 0,
     crosscheck_max_difference: float | None = None,
     crosscheck_tolerance: float = 1e-4,
+    no_steady_state: str | None = None,
     invalid: str | None = None,
     set_identity: str | None = None,
 ) -> Measurement:
@@ -45,32 +47,45 @@ def summarise(
     trials : sequence of Trial
         Of all operating points, in the order of their blocks. Those with a clock that ran backwards are left out.
     conf : MeasureConf
-        Its protocol is recorded.
+        Its protocol is recorded: as `standard (shortened)` when it falls short of its definition.
     machine : Machine
         What it ran on.
     crosscheck_max_difference : float, optional
         Largest absolute difference between the speed phase's scores and the kept ones, over `crosscheck_rows` rows.
         Above `crosscheck_tolerance`, or NaN, the variant is invalid: a wrong answer fast is no result.
     crosscheck_tolerance : float
-        In the unit of the score. The default is for float32 probabilities, which move by about 1e-6 with the shape of
-        the batch; scores of int8 graphs move more.
+        In the unit of the score. The same batches on the same machine give the same scores, also from int8 graphs; trees
+        summed by another number of threads differ by 2e-7. 1e-4 is far above rounding, and far below what an int8 graph
+        gives in other batches (0.04 was seen) or another model does.
+    no_steady_state : str, optional
+        Why speed was not steady when the trials began: *invalid* in protocol long, else *noisy*.
     invalid : str, optional
         A reason that the caller found, which makes the measurement invalid.
 
     Returns
     -------
     Measurement
-        Status *invalid* when a reason above holds or fewer than two trials of a point are left; *noisy* when trials were
-        left out or their coefficient of variation is above 10 %; else *ok*. Figures stand beside every status.
+        Status *invalid* when a reason above holds or fewer than two trials of a point are left; *noisy* when the protocol was
+        shortened, trials were left out or their coefficient of variation is above 10 %; else *ok*. Figures stand beside
+        every status.
         Latency percentiles are given for the point `single`. Energy is the total over the offline trials.
     """
     kept = [t for t in trials if not t.clock_went_back]
-    points = tuple(p for p in (_point(name, kept, confidence) for name in _POINTS) if p is not None)
-    status, reason = _status(trials, kept, points, invalid or _wrong(crosscheck_max_difference, crosscheck_tolerance))
+    points = tuple(p for p in (_point(name, kept, confidence) for name in POINTS) if p is not None)
+    unsteady = f"no_steady_state: {no_steady_state}" if no_steady_state else None
+    status, reason = _status(
+        (
+            invalid,
+            _wrong(crosscheck_max_difference, crosscheck_tolerance),
+            _too_few(trials, points),
+            unsteady if conf.protocol == "long" else None,
+        ),
+        (_shortened(conf), unsteady, *map(_variation, points), _left_out(trials, kept)),
+    )
     energy = _energy_per_1k([t for t in kept if t.point == "offline"])
     return Measurement(
         variant=variant,
-        protocol=conf.protocol,
+        protocol=recorded_name(conf),
         status=status,
         reason=reason,
         device=device,
@@ -121,8 +136,13 @@ def _point(name: str, kept: Sequence[Trial], confidence: float) -> OperatingPoin
         throughput_rows_per_s=throughput,
         throughput_low=low,
         throughput_high=high,
-        latency=latency_percentiles(np.concatenate([t.latencies_ns for t in trials]), confidence) if name == "single" else (),
+        latency=_latency(trials, confidence) if name == "single" else (),
     )
+
+
+def _latency(trials: Sequence[Trial], confidence: float) -> tuple[Percentile, ...]:
+    counts = np.concatenate([t.latency_counts for t in trials])
+    return latency_percentiles(np.concatenate([t.latencies_ns for t in trials]), confidence, counts=counts)
 
 
 def _wrong(max_difference: float | None, tolerance: float) -> str | None:
@@ -131,23 +151,38 @@ def _wrong(max_difference: float | None, tolerance: float) -> str | None:
     return f"wrong_scores: the speed phase differs from the kept scores by up to {max_difference:.3g}, at most {tolerance:.3g} allowed"
 
 
-def _status(
-    trials: Sequence[Trial], kept: Sequence[Trial], points: Sequence[OperatingPoint], invalid: str | None
-) -> tuple[str, str | None]:
-    """Return the status and its reason; the worst one holds."""
-    names = [name for name in _POINTS if any(t.point == name for t in trials)]
+def _status(faults: Sequence[str | None], doubts: Sequence[str | None]) -> tuple[str, str | None]:
+    """Return the status and its reason: the first fault, else all doubts."""
+    fault = next((fault for fault in faults if fault), None)
+    if fault:
+        return "invalid", fault
+    found = [doubt for doubt in doubts if doubt]
+    return ("noisy", "; ".join(found)) if found else ("ok", None)
+
+
+def _too_few(trials: Sequence[Trial], points: Sequence[OperatingPoint]) -> str | None:
+    names = [name for name in POINTS if any(t.point == name for t in trials)]
     left = {p.name: len(p.trial_rows_per_s) for p in points}
     few = [f"{name}: {left.get(name, 0)} of {sum(t.point == name for t in trials)}" for name in names if left.get(name, 0) < _MIN_TRIALS]
-    if invalid or few or not names:
-        return "invalid", invalid or f"too_few_trials: usable trials are {', '.join(few) or 'none'}; at least {_MIN_TRIALS} are needed"
-    doubts = [doubt for doubt in map(_variation, points) if doubt]
-    if len(kept) < len(trials):
-        doubts.append(f"clock_went_back: {len(trials) - len(kept)} of {len(trials)} trials left out")
-    return ("noisy", "; ".join(doubts)) if doubts else ("ok", None)
+    if names and not few:
+        return None
+    return f"too_few_trials: usable trials are {', '.join(few) or 'none'}; at least {_MIN_TRIALS} are needed"
+
+
+def _shortened(conf: MeasureConf) -> str | None:
+    short = shortfall(conf)
+    return f"shortened: {short}" if short else None
+
+
+def _left_out(trials: Sequence[Trial], kept: Sequence[Trial]) -> str | None:
+    n_left_out = len(trials) - len(kept)
+    return f"clock_went_back: {n_left_out} of {len(trials)} trials left out" if n_left_out else None
 
 
 def _variation(point: OperatingPoint) -> str | None:
     speeds = np.array(point.trial_rows_per_s)
+    if speeds.size < _MIN_TRIALS:
+        return None
     variation = float(speeds.std(ddof=1) / speeds.mean())
     if variation <= MAX_VARIATION:
         return None

@@ -44,7 +44,8 @@ def warm_up(
     Returns
     -------
     WarmUp
-        Runs, seconds, and the first run's seconds (it is reported as part of the cold start).
+        Runs, seconds, and the first run's seconds (it is reported as part of the cold start). Whether speed was steady
+        then is not asked: `harness.meters.steady` does.
 
     Raises
     ------
@@ -55,7 +56,7 @@ def warm_up(
     --------
     >>> ticks = iter(range(0, 10**10, 10**8))  # a clock that goes on by 0.1 s whenever it is read
     >>> warm_up(lambda i: None, n_batches=2, min_s=0.5, min_runs=3, clock_ns=lambda: next(ticks))
-    WarmUp(n_runs=5, elapsed_s=0.5, first_run_s=0.1)
+    WarmUp(n_runs=5, elapsed_s=0.5, first_run_s=0.1, is_steady=None, windows_runs_per_s=())
     """
     _need_batches(n_batches)
     began = now = clock_ns()
@@ -106,7 +107,7 @@ def timed_trial(
     Returns
     -------
     Trial
-        Flagged with `clock_went_back`, and cut short, when the clock ran backwards.
+        Its latencies are counted, see `Trial.latency_counts`. Flagged with `clock_went_back`, and cut short, when the clock ran backwards.
 
     Raises
     ------
@@ -118,7 +119,7 @@ def timed_trial(
     >>> ticks = iter(range(0, 10**10, 10**8))
     >>> trial = timed_trial(lambda i: None, 2, 50, 0.5, lambda: next(ticks), point="offline")
     >>> trial.n_runs, trial.rows_per_s, trial.latencies_ns.tolist()
-    (3, 250.0, [100000000, 100000000, 100000000])
+    (3, 250.0, [100000000])
     """
     _need_batches(n_batches)
     meter = meter or NoEnergyMeter("not_supported")
@@ -126,7 +127,8 @@ def timed_trial(
         meter.start()
         latencies_ns, elapsed_ns, went_back = _closed_loop(run_batch, n_batches, seconds, clock_ns)
         energy = meter.stop()
-    return Trial(point, batch_rows, latencies_ns.size, elapsed_ns / _NS_PER_S, latencies_ns, energy, went_back)
+    distinct_ns, counts = np.unique(latencies_ns, return_counts=True)
+    return Trial(point, batch_rows, latencies_ns.size, elapsed_ns / _NS_PER_S, distinct_ns, counts.astype(np.int64), energy, went_back)
 
 
 def _closed_loop(

@@ -17,6 +17,7 @@ from harness.pipeline.stored_variant import StoredVariant, load_variant
 from harness.records.comparison import Comparison, ComparisonRow, MetricSummary
 from harness.records.conf import SweepConf, VariantConf
 from harness.records.evidence import FAIL, UNDECIDED, Evidence, Lineage, Signoff, Verdict
+from harness.records.measurement import DECIDING_PROTOCOLS, Measurement
 from harness.records.metric import Differences, MetricValues
 from harness.records.run import OK
 from harness.runs.manifest import Manifest, ReplayProfile, read_replay
@@ -41,7 +42,10 @@ def evaluate(root: Path, conf: SweepConf, manifest: Manifest) -> Evaluation:
     differences = {v.label: _differences(v, conf, replay, sum(1 for o in variants if o.paired)) for v in variants}
     price = load_price(Path(conf.price.file), conf.price, datetime.now(UTC).date()) if conf.price else None
     money = money_of(variants, conf, price, replay)
-    evidence = [_evidence(v, differences[v.label], money, conf, manifest, replay) for v in variants if v.paired is not None]
+    champion_measurement = next((v.measurement for v in variants if v.label == conf.champion), None)
+    evidence = [
+        _evidence(v, champion_measurement, differences[v.label], money, conf, manifest, replay) for v in variants if v.paired is not None
+    ]
     given = verdicts(evidence, conf.gates, conf.candidate)
     n_failed = sum(m.status != OK for m in manifest.members)
     sign = signoff(conf.review, conf.name, conf.champion, conf.candidate, given, n_failed)
@@ -66,6 +70,7 @@ def _differences(variant: StoredVariant, conf: SweepConf, replay: ReplayProfile,
 
 def _evidence(
     v: StoredVariant,
+    champion_measurement: Measurement | None,
     differences: tuple[Differences, ...],
     money: dict[str, Money],
     conf: SweepConf,
@@ -101,6 +106,7 @@ def _evidence(
         net_vs_champion_high=own.vs_high,
         lineage=lineage,
         confidence=conf.confidence,
+        champion_measurement=champion_measurement,
     )
 
 
@@ -139,7 +145,7 @@ def _comparison(
         training_note=_training(variants, replay),
         rows=tuple(rows),
         headline_metrics=headline,
-        notes=(*_reasons(given), *_notes(conf, replay, price)),
+        notes=(*_reasons(given), *_notes(conf, replay, price, variants)),
         next_command=_next(root, conf, by_variant),
     )
 
@@ -236,7 +242,7 @@ def _reasons(given: Sequence[Verdict]) -> list[str]:
     return found
 
 
-def _notes(conf: SweepConf, replay: ReplayProfile, price: Price | None) -> tuple[str, ...]:
+def _notes(conf: SweepConf, replay: ReplayProfile, price: Price | None, variants: Sequence[StoredVariant]) -> tuple[str, ...]:
     notes = list(replay.notes)
     if price is not None and price.warning:
         notes.append(price.warning)
@@ -245,8 +251,8 @@ def _notes(conf: SweepConf, replay: ReplayProfile, price: Price | None) -> tuple
         notes.append(f"gain: {gain_note}")
     if conf.price is not None and conf.price.requests_per_day is not None:
         notes.append(f"cost: the log's traffic scaled to {conf.price.requests_per_day:,.0f} requests a day (price.requests_per_day)")
-    if conf.measure.protocol == "quick":
-        notes.append("speed: protocol quick, a first look; gates on cost and latency stay UNDECIDED on it")
+    weak = sorted({m.protocol for v in variants if (m := v.measurement) and m.points and m.protocol not in DECIDING_PROTOCOLS})
+    notes += [f"speed: protocol {protocol}, a first look; gates on cost and latency stay UNDECIDED on it" for protocol in weak]
     return tuple(notes)
 
 

@@ -63,7 +63,7 @@ def _net(cost: CostRow | None, gain: GainRow | None, z: float) -> Money:
 
 def _cost_se(cost: CostRow, z: float) -> float:
     if cost.cost_per_1k_low is None or cost.cost_per_1k_high is None:
-        return 0.0
+        return math.nan  # fewer than two trials: how sure the cost is, is not known
     return (cost.cost_per_1k_high - cost.cost_per_1k_low) / (2 * z)
 
 

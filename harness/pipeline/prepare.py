@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +13,15 @@ from numpy.typing import NDArray
 from harness.errors import ReplayError
 from harness.records.comparison import RowAccount
 from harness.records.conf import ReplayConf
-from harness.records.replay import IMMATURE, JUDGED, InputGroup, LogFiles, PreparedReplay, RowBatch
+from harness.records.replay import IMMATURE, JUDGED, REFERENCE, InputGroup, LogFiles, PreparedReplay, RowBatch
 from harness.records.tally import ALL, Grid
 from harness.replay import prepared
 from harness.replay.arrow_reader import LogReader
 from harness.replay.columns_file import ArrayWriter, write_array, write_texts
+from harness.replay.ranges import Ranges
 from harness.slicing import windows as time_windows
 from harness.slicing.columns import BandEncoder, CategoryEncoder, cross
-from harness.slicing.periods import microseconds, roles_of
+from harness.slicing.periods import RowRoles, microseconds, roles_of
 
 Progress = Callable[[int, int], None]
 
@@ -35,8 +36,10 @@ def prepare(
             with prepared.building(folder) as target:
                 _build(log, conf, groups, target, progress)
         elif lacking := prepared.missing_groups(folder, groups):
-            _add_groups(log, conf, lacking, folder, progress)
-    return prepared.open_prepared(folder)
+            with prepared.adding(folder):
+                _add_groups(log, conf, lacking, folder, progress)
+    found = prepared.open_prepared(folder)
+    return replace(found, notes=(*found.notes, *_nan_notes(prepared.read_n_nan(folder), groups)))
 
 
 @dataclass
@@ -54,31 +57,39 @@ def _build(log: LogFiles, conf: ReplayConf, groups: Sequence[InputGroup], folder
     as_of_us = _as_of(conf, reader)
     core = _Core(folder, conf)
     tensors = _Tensors(folder, groups, log)
-    ranges = _Ranges(log, groups)
+    ranges = Ranges(log, groups)
     for batch in reader:
         roles = core.add(batch, as_of_us)
         kept = ~roles.training
         tensors.add(batch, kept)
-        ranges.add(batch, kept if conf.reference is None else kept & ((roles.roles & 1) > 0))
+        ranges.add(batch, kept, _reference(kept, roles, conf))
         progress(batch.first_row + batch.n_rows, log.n_rows)
     reader.finish()
     grid = core.finish()
     tensors.finish()
     account = core.account(log.n_rows)
-    notes = _notes(conf, reader.n_nan)
     contract = ranges.contract("reference" if conf.reference else "all rows that are not training rows")
-    prepared.write_meta(folder, log.fingerprint, grid, account, notes, contract)
+    prepared.write_meta(folder, log.fingerprint, grid, account, _notes(conf), contract, ranges.n_nan)
+
+
+def _reference(kept: NDArray[np.bool_], roles: RowRoles, conf: ReplayConf) -> NDArray[np.bool_]:
+    return kept if conf.reference is None else kept & ((roles.roles & REFERENCE) > 0)
 
 
 def _add_groups(log: LogFiles, conf: ReplayConf, groups: Sequence[InputGroup], folder: Path, progress: Progress) -> None:
     reader = LogReader(log, conf, groups)
     as_of_us = _as_of(conf, reader)
     tensors = _Tensors(folder, groups, log)
+    ranges = Ranges(log, groups)
     for batch in reader:
         roles = roles_of(batch.timestamps_us, len(batch.labels), conf, as_of_us)
-        tensors.add(batch, ~roles.training)
+        kept = ~roles.training
+        tensors.add(batch, kept)
+        ranges.add(batch, kept, _reference(kept, roles, conf))
         progress(batch.first_row + batch.n_rows, log.n_rows)
-    tensors.finish()
+    before = prepared.read_contract(folder)
+    prepared.add_to_meta(folder, ranges.contract(before["inferred_from"], before), ranges.n_nan)
+    tensors.finish()  # after the description: a tensor that is there is a tensor that is described
 
 
 def _as_of(conf: ReplayConf, reader: LogReader) -> int | None:
@@ -88,20 +99,25 @@ def _as_of(conf: ReplayConf, reader: LogReader) -> int | None:
     return microseconds(conf.label_maturity.as_of) if conf.label_maturity.as_of else span[1]
 
 
-def _notes(conf: ReplayConf, n_nan: dict[str, int]) -> list[str]:
+def _notes(conf: ReplayConf) -> list[str]:
     notes = []
     if conf.timestamp and not conf.label_maturity.stated:
         notes.append("label_maturity is not set: the youngest rows are judged as if their labels were final")
     if conf.timestamp is None:
         notes.append("the log has no time column: all rows are judged, and whether a model was trained on them is not known")
-    with_nan = {k: v for k, v in n_nan.items() if v}
-    if with_nan:
-        most = ", ".join(f"{k} {v:,}" for k, v in sorted(with_nan.items(), key=lambda item: -item[1])[:4])
-        more = f" and {len(with_nan) - 4} more" if len(with_nan) > 4 else ""
-        notes.append(f"features with missing values, passed to the models as NaN (rows): {most}{more}")
     if conf.limit:
         notes.append(f"replay.limit={conf.limit}: only the first rows were read; such a result can never pass a review")
     return notes
+
+
+def _nan_notes(n_nan: dict[str, int], groups: Sequence[InputGroup]) -> list[str]:
+    used = {name for group in groups for name in group.columns}
+    with_nan = sorted(((k, v) for k, v in n_nan.items() if v and k in used), key=lambda item: -item[1])
+    if not with_nan:
+        return []
+    most = ", ".join(f"{k} {v:,}" for k, v in with_nan[:4])
+    more = f" and {len(with_nan) - 4} more" if len(with_nan) > 4 else ""
+    return [f"features with missing values, passed to the models as NaN (rows): {most}{more}"]
 
 
 class _Core:
@@ -283,47 +299,3 @@ class _Tensors:
             temporary = path.with_suffix(".tmp")
             write_texts(temporary, np.concatenate(parts))
             temporary.replace(path)
-
-
-class _Ranges:
-    """Missing values and range of each numeric feature over the reference rows: the inferred contract."""
-
-    def __init__(self, log: LogFiles, groups: Sequence[InputGroup]) -> None:
-        self.log, self.groups, self.n_rows = log, groups, 0
-        self._found: dict[str, tuple[int, float, float]] = {}
-
-    def add(self, batch: RowBatch, rows: NDArray[np.bool_]) -> None:
-        """Take in the chosen rows of a batch."""
-        self.n_rows += int(rows.sum())
-        done = set[str]()
-        for group, tensor in zip(self.groups, batch.tensors, strict=True):
-            if group.dtype == "string" or tensor.shape[1] != len(group.columns):
-                continue
-            for j, name in enumerate(group.columns):
-                if name in done:
-                    continue
-                done.add(name)
-                values = tensor[rows, j].astype(np.float64)
-                present = values[~np.isnan(values)]
-                n_missing, low, high = self._found.get(name, (0, np.inf, -np.inf))
-                low = min(low, float(present.min())) if len(present) else low
-                high = max(high, float(present.max())) if len(present) else high
-                self._found[name] = n_missing + len(values) - len(present), low, high
-
-    def contract(self, inferred_from: str) -> dict[str, Any]:
-        """Return the contract as it is written beside the results."""
-        columns = []
-        for column in self.log.columns:
-            n_missing, low, high = self._found.get(column.name, (None, np.inf, -np.inf))
-            known = n_missing is not None and low <= high
-            columns.append(
-                {
-                    "name": column.name,
-                    "type": column.type,
-                    "nullable": None if n_missing is None else n_missing > 0,
-                    "n_missing": n_missing,
-                    "minimum": low if known else None,
-                    "maximum": high if known else None,
-                }
-            )
-        return {"inferred_from": inferred_from, "n_rows": self.n_rows, "columns": columns}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -51,10 +51,9 @@ def run_quality(
 ) -> RunRecord:
     """Score and reduce one variant; whatever happens, the result is a record and not an exception."""
     began = time.perf_counter()
-    member.folder.mkdir(parents=True, exist_ok=True)
-    (member.folder / store.RUN).unlink(missing_ok=True)
     files.write_text(member.folder / store.CONFIG, member.yaml)
-    (member.folder / store.LOG).write_text("")
+    (member.folder / store.RUN).unlink(missing_ok=True)
+    files.write_text(member.folder / store.LOG, "")
     kept = None if conf.force else store.kept_scores(root, member.identity, member.folder)
     work = (member, champion, conf, prepared.folder, kept)
     outcome = run_child(score_and_reduce, work, conf.timeout_s, member.folder / store.LOG, on_rows)
@@ -90,6 +89,7 @@ def score_and_reduce(
     from harness.replay.prepared import open_prepared
     from harness.report.metric_frames import metrics_frame
     from harness.tallies.binary import tally_binary
+    from harness.tallies.paired import tally_paired
     from harness.tallies.stored import to_columns
 
     prepared = open_prepared(replay_folder)
@@ -107,11 +107,20 @@ def score_and_reduce(
     champion_threshold = _champion_threshold(champion)
     threshold = _threshold(member.conf, scores, prepared, conf, champion_scores, champion_threshold)
     labels = judged_labels(prepared, (member.conf,))
-    needs_ranks = any(m.needs_ranks for m in conf.metrics)
-    tally = tally_binary(scores, labels, prepared.slice_ids, prepared.window_ids, prepared.grid, threshold, with_ranks=needs_ranks)
-    files.write_columns(member.folder / store.TALLIES, to_columns(tally))
+    paired, same_rows = None, False
     if champion is not None and champion_scores is not None and champion_threshold is not None:
-        _pair(member, champion, scores, champion_scores, threshold, champion_threshold, prepared)
+        both = judged_labels(prepared, (member.conf, champion.conf))
+        same_rows = both is labels or bool(np.array_equal(both, labels))
+        paired = tally_paired(
+            champion_scores, scores, both, prepared.slice_ids, prepared.window_ids, prepared.grid, champion_threshold, threshold
+        )
+        files.write_columns(member.folder / store.PAIRED, to_columns(paired))
+    # A pair on the very rows that are judged alone has ordered them already.
+    ordered = paired.challenger_ranks if paired is not None and same_rows else None
+    needs_ranks = ordered is None and any(m.needs_ranks for m in conf.metrics)
+    tally = tally_binary(scores, labels, prepared.slice_ids, prepared.window_ids, prepared.grid, threshold, with_ranks=needs_ranks)
+    tally = replace(tally, ranks=ordered) if ordered is not None else tally
+    files.write_columns(member.folder / store.TALLIES, to_columns(tally))
     channel.progress(prepared.n_rows)
     values = [m.compute(tally, conf.confidence, conf.seed) for m in conf.metrics]
     files.write_parquet(member.folder / store.METRICS, metrics_frame(member.conf.label, prepared.grid, values, tally, conf.confidence))
@@ -182,22 +191,3 @@ def _threshold(
     if champion_scores is None or champion_threshold is None:
         raise ReplayError("model.threshold: match: champion needs a champion that was scored; name one, or give a number")
     return threshold_matching(scores[tuning], champion_scores[tuning], champion_threshold)
-
-
-def _pair(
-    member: Member,
-    champion: Member,
-    scores: NDArray[np.float32],
-    champion_scores: NDArray[np.float32],
-    threshold: float,
-    champion_threshold: float,
-    prepared: PreparedReplay,
-) -> None:
-    from harness.tallies.paired import tally_paired
-    from harness.tallies.stored import to_columns
-
-    labels = judged_labels(prepared, (member.conf, champion.conf))
-    paired = tally_paired(
-        champion_scores, scores, labels, prepared.slice_ids, prepared.window_ids, prepared.grid, champion_threshold, threshold
-    )
-    files.write_columns(member.folder / store.PAIRED, to_columns(paired))

@@ -137,12 +137,33 @@ class VariantConf:
 
 @dataclass(frozen=True)
 class MeasureConf:
-    """`conf/measure/NAME.yaml`: how the speed phase is run; protocol `none` leaves it out."""
+    """`conf/measure/NAME.yaml`: how the speed phase is run; protocol `none` leaves it out.
+
+    Args:
+        protocol: none | quick | standard | long.
+        warmup_s: seconds of warm-up at least, of each operating point.
+        steady_window_s: after that, windows of this length are timed until they agree; None does not wait for that.
+        steady_windows: how many successive windows have to agree.
+        steady_within: the fastest of them may be faster than the slowest by this share.
+        warmup_at_most_s: the wait for a steady state ends here.
+        n_blocks: blocks at most, each with every variant once.
+        trial_s: of each operating point.
+        early_stop_width: the blocks end when every throughput's interval is narrower than this share; None fixes their number.
+        early_stop_min_blocks: not before so many of them.
+        offline_batch_rows: rows of a batch at the operating point `offline`.
+        crosscheck_share: share of rows whose scores are compared with the kept ones.
+    """
 
     protocol: str
     warmup_s: float = 0.5
+    steady_window_s: float | None = None
+    steady_windows: int = 3
+    steady_within: float = 0.10
+    warmup_at_most_s: float = 60.0
     n_blocks: int = 3
     trial_s: float = 1.0
+    early_stop_width: float | None = None
+    early_stop_min_blocks: int = 3
     offline_batch_rows: int = 4096
     crosscheck_share: float = 0.01
 

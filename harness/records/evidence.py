@@ -47,6 +47,7 @@ class Evidence:
     net_vs_champion_high: float | None
     lineage: Lineage
     confidence: float
+    champion_measurement: Measurement | None = None
 
     def difference(self, metric: str) -> Differences | None:
         """Return the paired differences of one metric, or None when they were not computed."""

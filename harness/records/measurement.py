@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+DECIDING_PROTOCOLS = ("standard", "long")  # a gate decides nothing on a quick or shortened measurement
+
 
 @dataclass(frozen=True)
 class Percentile:

@@ -106,12 +106,12 @@ class BinaryTally:
     @property
     def n(self) -> NDArray[np.int64]:
         """Rows per cell."""
-        return self.confusion.sum(axis=(1, 2), dtype=np.int64)
+        return np.asarray(self.confusion.sum(axis=(1, 2)), np.int64)
 
     @property
     def n_positive(self) -> NDArray[np.int64]:
         """Positive rows per cell."""
-        return self.confusion[:, 1, :].sum(axis=1, dtype=np.int64)
+        return np.asarray(self.confusion[:, 1, :].sum(axis=1), np.int64)
 
 
 @dataclass(frozen=True)
@@ -142,4 +142,4 @@ class PairedTally:
     @property
     def n(self) -> NDArray[np.int64]:
         """Rows per cell."""
-        return self.cells.sum(axis=(1, 2, 3), dtype=np.int64)
+        return np.asarray(self.cells.sum(axis=(1, 2, 3)), np.int64)

@@ -24,11 +24,19 @@ class EnergyReading:
 
 @dataclass(frozen=True)
 class WarmUp:
-    """The runs that were thrown away before the first trial; `first_run_s` is the first of them."""
+    """The runs that were thrown away before the first trial.
+
+    Args:
+        first_run_s: the first of them.
+        is_steady: whether throughput was steady at the end; None when nobody waited for that.
+        windows_runs_per_s: runs per second in the last windows that were compared, in their order.
+    """
 
     n_runs: int
     elapsed_s: float
     first_run_s: float
+    is_steady: bool | None = None
+    windows_runs_per_s: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -40,7 +48,9 @@ class Trial:
         batch_rows: rows of each run.
         n_runs: runs that were completed.
         elapsed_s: from before the first run to after the last one.
-        latencies_ns: int64 [n_runs], time of each run.
+        latencies_ns: int64 [n_distinct], the run times that came up, ascending: a minute of short runs is millions of
+            them and some thousand different ones.
+        latency_counts: int64 [n_distinct], how many runs took that time; their sum is n_runs.
         energy: energy of the same window.
         clock_went_back: the clock ran backwards, so no time in here can be believed.
     """
@@ -50,6 +60,7 @@ class Trial:
     n_runs: int
     elapsed_s: float
     latencies_ns: NDArray[np.int64]
+    latency_counts: NDArray[np.int64]
     energy: EnergyReading
     clock_went_back: bool = False
 

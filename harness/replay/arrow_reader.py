@@ -36,7 +36,7 @@ def list_files(path: str) -> tuple[Path, ...]:
     else:
         found = [here] if here.is_file() else []
     if not found:
-        siblings = [str(p) for p in here.parent.glob("*")] if here.parent.is_dir() else []
+        siblings = [str(p) for p in here.parent.glob("*")] if here.parent.is_dir() and "*" not in path else []
         raise ReplayError(
             f"replay.path: no file '{path}'{did_you_mean(path, siblings)}; give a file, a folder or a glob such as data/*.parquet"
         )
@@ -75,7 +75,8 @@ def _format(file: Path) -> str:
 
 
 def _first_line(trouble: Exception) -> str:
-    return str(trouble).splitlines()[0].rstrip(".")[:160]
+    line = str(trouble).splitlines()[0]
+    return line.rpartition("': ")[2].rstrip(".")[:200]  # PyArrow puts the path before the reason, twice
 
 
 def _same_schema(first: Path, wanted: pa.Schema, file: Path, found: pa.Schema) -> None:
@@ -122,8 +123,7 @@ class LogReader:
 
     def __init__(self, log: LogFiles, conf: ReplayConf, groups: Sequence[InputGroup]) -> None:
         self.log, self.conf, self.groups = log, conf, tuple(groups)
-        self.n_nan: dict[str, int] = {}
-        self._counted = set[str]()
+        self._n_kept = 0
         self._dataset = ds.dataset([str(p) for p in log.paths], format=_format(log.paths[0]))
         self._label_values: set[Any] = set()
 
@@ -180,6 +180,7 @@ class LogReader:
                 ) from trouble
         # The values of a row that is filtered out must not refuse the log.
         kept = batch if keep.all() else batch.filter(pa.array(keep))
+        self._n_kept += kept.num_rows
         return RowBatch(
             first_row=row,
             n_rows=batch.num_rows,
@@ -217,13 +218,12 @@ class LogReader:
 
     def finish(self) -> None:
         """Check what only the whole log can tell: that labels exist and hold the positive value."""
-        check_labels(self.conf.label, self._label_values, self.conf.positive, final=True)
+        if self._n_kept:  # where no row passes `where`, the labels are not to blame
+            check_labels(self.conf.label, self._label_values, self.conf.positive, final=True)
 
     def _tensors(self, batch: pa.RecordBatch) -> Iterator[NDArray[Any]]:
-        self._counted = set[str]()
         for group in self.groups:
             yield self._tensor(batch, group)
-            self._counted |= set(group.columns)  # a column that fills two groups is counted once
 
     def _tensor(self, batch: pa.RecordBatch, group: InputGroup) -> NDArray[Any]:
         if group.dtype == "string":
@@ -236,7 +236,7 @@ class LogReader:
         if first is not None and first.kind == "tensor":
             flat = np.asarray(batch.column(first.name).flatten().to_numpy(zero_copy_only=False), dtype)
             rows = flat.reshape(batch.num_rows, first.width)
-            self._count(first.name, rows)
+            self._check(first.name, rows)
             return rows
         rows = np.empty((batch.num_rows, len(group.columns)), dtype)
         for j, name in enumerate(group.columns):
@@ -257,14 +257,14 @@ class LogReader:
                 f"replay.features: column '{name}' has {column.null_count} nulls and its model input is int64, which has no NaN; fill them in"
             )
         values = column.to_numpy(zero_copy_only=False) if dtype == "int64" else _numbers(column)
-        self._count(name, values)
+        self._check(name, values)
         with np.errstate(over="ignore"):
             narrow = values.astype(_DTYPES[dtype])
         if dtype == "float" and np.isinf(narrow).any():
             raise ReplayError(f"replay.features: column '{name}' holds values beyond float32; scale it, or give the model a double input")
         return np.asarray(narrow)
 
-    def _count(self, name: str, values: NDArray[Any]) -> None:
+    def _check(self, name: str, values: NDArray[Any]) -> None:
         if values.dtype.kind != "f":
             return
         n_infinite = int(np.isinf(values).sum())
@@ -272,12 +272,10 @@ class LogReader:
             raise ReplayError(
                 f"replay.features: column '{name}' holds infinity in {n_infinite} rows of one batch; replace it by a number or by null"
             )
-        n_nan = 0 if name in self._counted else int(np.isnan(values).sum())
-        if n_nan and self.conf.nan == "refuse":
+        if self.conf.nan == "refuse" and np.isnan(values).any():
             raise ReplayError(
                 f"replay.features: column '{name}' holds NaN or null, and replay.nan is refuse; fill them in or set nan: pass"
             )
-        self.n_nan[name] = self.n_nan.get(name, 0) + n_nan
 
 
 def check_labels(name: str, values: set[Any], positive: Any, final: bool) -> None:

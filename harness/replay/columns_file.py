@@ -20,17 +20,20 @@ class ArrayWriter:
     def __init__(self, path: Path, dtype: Any, width: int | None) -> None:
         self.path, self.dtype, self.width = path, np.dtype(dtype), width
         self._raw = path.with_suffix(".raw")
-        self._stream = self._raw.open("wb")
+        self._raw.write_bytes(b"")
         self._n_rows = 0
 
     def append(self, rows: NDArray[Any]) -> None:
         """Append rows, [n] or [n, width]."""
-        self._stream.write(memoryview(np.ascontiguousarray(rows, self.dtype)).cast("B"))
+        if rows.size == 0:  # a memoryview of no bytes cannot be cast
+            return
+        # Opened anew for each block of rows, so that nothing stays open when a later row refuses the log.
+        with self._raw.open("ab") as stream:
+            stream.write(np.ascontiguousarray(rows, self.dtype).data.cast("B"))
         self._n_rows += len(rows)
 
     def mapped(self) -> NDArray[Any]:
         """Map what was appended for changes in place."""
-        self._stream.flush()
         shape = (self._n_rows,) if self.width is None else (self._n_rows, self.width)
         if self._n_rows == 0:
             return np.empty(shape, self.dtype)
@@ -39,7 +42,6 @@ class ArrayWriter:
     def finish(self) -> None:
         """Write the Arrow file and remove the raw one."""
         rows = self.mapped()
-        self._stream.close()
         temporary = self.path.with_suffix(".tmp")
         write_array(temporary, rows)
         temporary.replace(self.path)
@@ -47,7 +49,6 @@ class ArrayWriter:
 
     def discard(self) -> None:
         """Remove the raw file without writing an Arrow file."""
-        self._stream.close()
         self._raw.unlink()
 
 

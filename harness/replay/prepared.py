@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -85,14 +85,37 @@ def building(folder: Path) -> Iterator[Path]:
         yield temporary
         temporary.rename(folder)
     except OSError as trouble:
-        raise ReplayError(
-            f"cache_dir: {folder.parent} cannot be written ({trouble.strerror}); free disk space or set cache_dir"
-        ) from trouble
+        raise _unwritable(folder, trouble) from trouble
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def write_meta(folder: Path, fingerprint: str, grid: Grid, account: RowAccount, notes: Sequence[str], contract: dict[str, Any]) -> None:
+@contextmanager
+def adding(folder: Path) -> Iterator[None]:
+    """Let tensors be added to a complete folder; what is half-written is removed when the block does not end well."""
+    try:
+        yield
+    except OSError as trouble:
+        raise _unwritable(folder, trouble) from trouble
+    finally:
+        for left in (*folder.glob("tensor-*.raw"), *folder.glob("tensor-*.tmp")):
+            left.unlink(missing_ok=True)
+
+
+def _unwritable(folder: Path, trouble: OSError) -> ReplayError:
+    reason = trouble.strerror or str(trouble)
+    return ReplayError(f"cache_dir: {folder.parent} cannot be written ({reason}); free disk space or set cache_dir to another folder")
+
+
+def write_meta(
+    folder: Path,
+    fingerprint: str,
+    grid: Grid,
+    account: RowAccount,
+    notes: Sequence[str],
+    contract: dict[str, Any],
+    n_nan: Mapping[str, int],
+) -> None:
     """Write the description of a prepared replay; it is the mark that the folder is complete."""
     files = {f.name: f.stat().st_size for f in folder.glob("*.arrow") if not f.name.startswith("tensor-")}
     meta = {
@@ -101,9 +124,24 @@ def write_meta(folder: Path, fingerprint: str, grid: Grid, account: RowAccount, 
         "account": asdict(account),
         "notes": list(notes),
         "contract": contract,
+        "n_nan": dict(n_nan),
         "files": files,
     }
     (folder / _MARK).write_text(json.dumps(meta, default=str))
+
+
+def add_to_meta(folder: Path, contract: dict[str, Any], n_nan: Mapping[str, int]) -> None:
+    """Describe columns that were added to a complete folder."""
+    meta = json.loads((folder / _MARK).read_text())
+    meta |= {"contract": contract, "n_nan": meta["n_nan"] | dict(n_nan)}
+    temporary = folder / f".{_MARK}.tmp"
+    temporary.write_text(json.dumps(meta, default=str))
+    temporary.replace(folder / _MARK)
+
+
+def read_n_nan(folder: Path) -> dict[str, int]:
+    """Return the rows that hold NaN, per feature that any variant has asked for so far."""
+    return dict(json.loads((folder / _MARK).read_text())["n_nan"])
 
 
 def read_contract(folder: Path) -> dict[str, Any]:

@@ -71,7 +71,7 @@ def footer(comparison: Comparison, notes: Footnotes) -> Iterator[str]:
     if comparison.champion is not None:
         yield "* the champion; differences are on the same rows, [ ] are intervals"
     if notes.noisy:
-        yield f"~ noisy measurement (trials differ by more than 10 %): {', '.join(notes.noisy)}; reasons in measurement.json"
+        yield f"~ noisy measurement: {', '.join(notes.noisy)}; why, says measurement.json of each"
     for i, text in enumerate(notes.texts):
         yield f"({i + 1}) {text}"
     yield from (f"- {text}" for text in comparison.notes)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, is_dataclass
 from pathlib import Path
@@ -28,6 +29,7 @@ def writing(root: Path) -> Iterator[None]:
     ResultsError
         When it cannot be written, or another sweep is writing it.
     """
+    made = [folder for folder in (root, *root.parents) if not folder.exists()]
     try:
         root.mkdir(parents=True, exist_ok=True)
         lock = FileLock(root / ".lock")
@@ -39,10 +41,18 @@ def writing(root: Path) -> Iterator[None]:
     try:
         yield
     finally:
+        _leave_no_trace(root, made)  # while the lock is held, so that nobody else's is removed
         lock.release()
-        if [p.name for p in root.iterdir()] == [".lock"]:  # refused before anything was written: leave no trace
-            (root / ".lock").unlink()
-            root.rmdir()
+
+
+def _leave_no_trace(root: Path, made: Sequence[Path]) -> None:
+    """Remove the folders that were made for a sweep which was refused before it wrote anything."""
+    if [p.name for p in root.iterdir()] != [".lock"]:
+        return
+    (root / ".lock").unlink()
+    with contextlib.suppress(OSError):  # somebody else has put something there
+        for folder in made or (root,):
+            folder.rmdir()
 
 
 def write_whole(path: Path, write: Callable[[Path], None]) -> None:
@@ -71,7 +81,11 @@ def write_whole(path: Path, write: Callable[[Path], None]) -> None:
 
 def write_text(path: Path, text: str) -> None:
     """Write a text file."""
-    write_whole(path, lambda file: file.write_text(text, encoding="utf-8") and None)
+
+    def write(file: Path) -> None:
+        file.write_text(text, encoding="utf-8")
+
+    write_whole(path, write)
 
 
 def write_json(path: Path, data: Any) -> None:

@@ -85,8 +85,8 @@ def read_manifest(root: Path) -> Manifest:
         raise ResultsError(f"results: {root} has format {data.get('format')}, this harness reads {FORMAT}; run the sweep again")
     try:
         members = tuple(ManifestMember(**{**m, "identity": Identity(**m["identity"])}) for m in data.pop("members"))
-        lists = {k: tuple(data.pop(k)) for k in ("overrides", "conf_dirs")}
-        return Manifest(**data, **lists, members=members)
+        data |= {k: tuple(data[k]) for k in ("overrides", "conf_dirs")}
+        return Manifest(**data, members=members)
     except (TypeError, KeyError) as trouble:
         raise ResultsError(f"results: {root / MANIFEST} is damaged ({trouble}); run the sweep again") from trouble
 

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from harness.errors import ResultsError
 from harness.records.measurement import Measurement, OperatingPoint, Percentile
 from harness.records.metric import MetricValues
 from harness.records.run import OK, Identity, RunRecord
@@ -42,7 +43,7 @@ def read_run(path: Path) -> RunRecord | None:
     try:
         data = folder.read_json(path / RUN)
         return RunRecord(**{**data, "identity": Identity(**data["identity"])})
-    except (folder.ResultsError, TypeError, KeyError):
+    except (ResultsError, TypeError, KeyError):
         return None
 
 
@@ -69,7 +70,11 @@ def link(source: Path, target: Path) -> None:
     try:
         os.link(source, target)
     except OSError:
-        folder.write_whole(target, lambda file: shutil.copyfile(source, file) and None)
+        folder.write_whole(target, lambda file: _copy(source, file))
+
+
+def _copy(source: Path, target: Path) -> None:
+    shutil.copyfile(source, target)
 
 
 def write_scores(path: Path, scores: NDArray[np.float32]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from datetime import date, datetime
@@ -64,7 +65,7 @@ class BandEncoder:
     def finish(self) -> tuple[NDArray[np.int32], tuple[str, ...]]:
         """Return the final id of each provisional id, and the names of the bands that hold rows."""
         text = [f"{edge:g}" for edge in self.edges]
-        names = [f"< {text[0]}", *(f"[{a}, {b})" for a, b in zip(text, text[1:], strict=False)), f">= {text[-1]}", MISSING]
+        names = [f"< {text[0]}", *(f"[{a}, {b})" for a, b in itertools.pairwise(text)), f">= {text[-1]}", MISSING]
         remap = (np.cumsum(self._seen) - 1).astype(np.int32)
         return remap, tuple(name for name, seen in zip(names, self._seen, strict=True) if seen)
 

@@ -38,7 +38,7 @@ def row_window_name(key: int, rows: int) -> str:
 
 
 def dense(keys: NDArray[np.int64], counted: NDArray[np.bool_]) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
-    """Number the windows that hold counted rows 1, 2, … in order; 0 where a row is not counted."""
+    """Return window numbers 1, 2, … in order, 0 where a row is not counted, and the keys of the windows that hold counted rows."""
     present = np.unique(keys[counted])
     ids = np.zeros(len(keys), np.int32)
     ids[counted] = np.searchsorted(present, keys[counted]) + 1

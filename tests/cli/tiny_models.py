@@ -55,7 +55,9 @@ def label_only(path: Path) -> None:
 
 def from_text(path: Path) -> None:
     """Write a model on one column of texts: 0.9 where it is "DE"; the graph has no float input."""
-    node = helper.make_node("LabelEncoder", ["x"], ["score"], domain="ai.onnx.ml", keys_strings=["DE"], values_floats=[0.9], default_float=0.2)
+    node = helper.make_node(
+        "LabelEncoder", ["x"], ["score"], domain="ai.onnx.ml", keys_strings=["DE"], values_floats=[0.9], default_float=0.2
+    )
     inputs = [helper.make_tensor_value_info("x", STRING, ["n", 1])]
     graph = helper.make_graph([node], "text", inputs, [helper.make_tensor_value_info("score", FLOAT, ["n", 1])])
     imports = [helper.make_opsetid("", 17), helper.make_opsetid("ai.onnx.ml", 2)]
@@ -121,7 +123,7 @@ def write_models(folder: Path) -> None:
     logistic(folder / "good.onnx")
     logistic(folder / "worse.onnx", (0.2, -1.0, 0.1), 0.1)
     logistic(folder / "logits.onnx", squash="Identity")
-    logistic(folder / "nan.onnx", squash="Log")
+    logistic(folder / "gives_nan.onnx", squash="Log")
     logistic(folder / "fixed_batch.onnx", batch=64)
     logistic(folder / "double.onnx", dtype=DOUBLE)
     logistic(folder / "five_wide.onnx", (0.1, 0.2, 0.3, 0.4, 0.5))

@@ -42,6 +42,7 @@ def test_several_challengers_are_corrected_for_their_number(evidence) -> None:
     ("measured", "reason"),
     [
         ({"protocol": "quick"}, "quick protocol, which decides nothing"),
+        ({"protocol": "standard (shortened)"}, "standard (shortened) protocol, which decides nothing"),
         ({"status": "noisy", "reason": "coefficient of variation 14 %"}, "noisy: coefficient of variation 14 %"),
         ({"status": "not_measured", "reason": "measure=none"}, "speed was not measured: measure=none"),
         ({"energy_source": "estimated_tdp"}, "estimated_tdp"),
@@ -51,6 +52,12 @@ def test_a_measurement_that_decides_nothing_leaves_it_undecided(evidence, measur
     (result,) = NetGain().judge((evidence(measurement=measurement(**measured)),))
     assert result.status == "UNDECIDED"
     assert reason in result.sentence
+
+
+def test_a_noisy_champion_leaves_the_difference_undecided(evidence, measurement) -> None:
+    (result,) = NetGain().judge((evidence(champion_measurement=measurement(status="noisy", reason="varied by 40%")),))
+    assert result.status == "UNDECIDED"
+    assert "the champion's measurement is noisy: varied by 40%" in result.sentence
 
 
 def test_what_is_missing_is_named(evidence, cost) -> None:

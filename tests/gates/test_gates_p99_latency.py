@@ -18,6 +18,7 @@ def test_the_interval_decides(evidence, measurement, p99, status: str) -> None:
     ("changes", "reason"),
     [
         ({"protocol": "quick"}, "quick protocol"),
+        ({"protocol": "standard (shortened)"}, "standard (shortened) protocol"),
         ({"status": "noisy", "reason": "steal time"}, "noisy: steal time"),
         ({"points": (), "status": "not_measured", "reason": "measure=none"}, "was not measured: measure=none"),
     ],

@@ -67,3 +67,18 @@ def test_the_interval_covers_whatever_the_distribution(q, n, dist):
         (p,) = latency_percentiles(latencies, percentiles=[q])
         covered += p.low_ms <= truth + 1e-6 and p.high_ms >= truth - 1e-6
     assert covered / 400 >= 0.95 - 2.33 * np.sqrt(0.95 * 0.05 / 400)  # one-sided 1 % point of a share of exactly .95
+
+
+@pytest.mark.parametrize("n", [11, 64, 700, 4001])
+def test_counted_times_say_the_same_as_single_ones(n):
+    rng = np.random.default_rng(n)
+    latencies = rng.integers(1, 40, n) * MS // 7
+    distinct, counts = np.unique(latencies, return_counts=True)
+    expected = latency_percentiles(latencies)
+    assert latency_percentiles(distinct, counts=counts) == expected
+    again = rng.permutation(2 * distinct.size) % distinct.size  # each time twice, in any order: as from two trials
+    twice = latency_percentiles(distinct[again], counts=counts[again])
+    assert twice == latency_percentiles(np.repeat(latencies, 2))
+    for found in expected:
+        if found.value_ms is not None:
+            assert found.value_ms == pytest.approx(np.percentile(latencies / 1e6, found.q), rel=1e-12)

@@ -19,8 +19,9 @@ UNREAD = EnergyReading(None, "unavailable", "vm")
 
 def trial(point: str, rows_per_s: float, energy: EnergyReading = UNREAD, **changes) -> Trial:
     batch_rows = 100 if point == "offline" else 1
-    latencies = np.full(1000, round(1e9 * batch_rows / rows_per_s), np.int64)
-    return replace(Trial(point, batch_rows, 1000, 1000 * batch_rows / rows_per_s, latencies, energy), **changes)
+    latencies = np.array([round(1e9 * batch_rows / rows_per_s)], np.int64)
+    counts = np.array([1000], np.int64)
+    return replace(Trial(point, batch_rows, 1000, 1000 * batch_rows / rows_per_s, latencies, counts, energy), **changes)
 
 
 def six(*factors: float) -> list[Trial]:
@@ -82,7 +83,8 @@ def test_no_trial_is_invalid():
     assert m.points == ()
 
 
-@pytest.mark.parametrize("difference", [2e-4, float("nan")])
+# 0.036: what an int8 graph gives in batches of another size
+@pytest.mark.parametrize("difference", [2e-4, 0.036, float("nan")])
 def test_wrong_scores_are_no_result(difference):
     m = summarise("m", six(1.0, 1.0), CONF, MACHINE, crosscheck_rows=10, crosscheck_max_difference=difference)
     assert m.status == "invalid"
@@ -93,6 +95,41 @@ def test_wrong_scores_are_no_result(difference):
 def test_a_reason_of_the_caller_makes_it_invalid():
     m = summarise("m", six(1.0, 1.0), CONF, MACHINE, invalid="child was killed")
     assert (m.status, m.reason) == ("invalid", "child was killed")
+
+
+STANDARD = MeasureConf("standard", warmup_s=2.0, steady_window_s=1.0, n_blocks=5, trial_s=30.0, early_stop_width=0.05)
+LONG = MeasureConf("long", warmup_s=2.0, steady_window_s=1.0, n_blocks=10, trial_s=60.0)
+
+
+def test_without_a_steady_state_standard_is_noisy_and_long_is_invalid():
+    trials = six(1.0, 1.0, 1.0)
+    for conf, status in ((STANDARD, "noisy"), (LONG, "invalid"), (replace(LONG, trial_s=1.0), "invalid")):
+        m = summarise("m", trials, conf, MACHINE, no_steady_state="single: it wobbled")
+        assert m.status == status
+        assert "no_steady_state: single: it wobbled" in m.reason
+        assert m.point("offline").throughput_rows_per_s == pytest.approx(1e5)  # figures stand beside every status
+    assert summarise("m", trials, LONG, MACHINE).status == "ok"
+
+
+def test_a_shortened_protocol_does_not_carry_its_name_and_is_noisy():
+    full = summarise("m", six(1.0, 1.0, 1.0), STANDARD, MACHINE)
+    assert (full.protocol, full.status, full.reason) == ("standard", "ok", None)
+    short = summarise("m", six(1.0, 1.0, 1.0), replace(STANDARD, trial_s=2.0), MACHINE)
+    assert (short.protocol, short.status) == ("standard (shortened)", "noisy")
+    assert short.reason == "shortened: trial_s is 2, standard has at least 30"
+
+
+def test_all_doubts_are_said_and_one_fault_hides_them():
+    trials = [*six(0.8, 1.0, 1.2), replace(trial("single", 1e3), clock_went_back=True)]
+    m = summarise("m", trials, replace(STANDARD, n_blocks=4), MACHINE, no_steady_state="single: s")
+    assert [doubt.split(":")[0] for doubt in m.reason.split("; ")] == [
+        "shortened",
+        "no_steady_state",
+        "offline",
+        "single",
+        "clock_went_back",
+    ]
+    assert summarise("m", trials, STANDARD, MACHINE, invalid="broken", no_steady_state="s").reason == "broken"
 
 
 def test_energy_is_that_of_the_offline_trials_together():

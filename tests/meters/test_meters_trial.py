@@ -36,8 +36,9 @@ def test_latencies_and_throughput_are_those_of_the_clock():
     clock = FakeClock()
     model = FakeModel(clock, 10, 30)
     trial = timed_trial(model, 3, 500, 100e-9, clock, point="offline")
-    assert trial.latencies_ns.tolist() == [10, 30, 10, 30, 10, 30]  # 80 ns are not up, 120 are
-    assert trial.latencies_ns.dtype == np.int64
+    assert trial.latencies_ns.tolist() == [10, 30]
+    assert trial.latency_counts.tolist() == [3, 3]  # 80 ns are not up, 120 are
+    assert trial.latencies_ns.dtype == trial.latency_counts.dtype == np.int64
     assert model.ran == [0, 1, 2, 0, 1, 2]
     assert (trial.n_runs, trial.elapsed_s, trial.batch_rows, trial.point) == (6, pytest.approx(120e-9), 500, "offline")
     assert trial.rows_per_s == pytest.approx(6 * 500 / 120e-9)
@@ -57,6 +58,7 @@ def test_latencies_that_fill_an_array_go_on_in_the_next(monkeypatch, n_runs):
     costs = list(range(1, n_runs + 1))
     trial = timed_trial(FakeModel(clock, *costs), 2, 1, sum(costs) * 1e-9, clock, point="single")
     assert trial.latencies_ns.tolist() == costs
+    assert trial.n_runs == trial.latency_counts.sum() == n_runs
 
 
 def test_a_clock_that_goes_back_flags_the_trial_and_ends_it():

@@ -94,10 +94,3 @@ def test_a_killed_sweep_leaves_no_process_and_resumes_to_the_same_tables(moment:
     assert own_world.sweep(*OVERRIDES) == 3
     assert_same_tables(own_world, undisturbed)
     assert {file: file.stat().st_mtime_ns for file in before} == before, "a variant that had ended was run again"
-
-
-def test_a_sweep_killed_again_and_again_ends_like_the_undisturbed_one(own_world: World, undisturbed: World) -> None:
-    for moment in ("while the champion is scored", "while a challenger is reduced", "while variants are timed"):
-        kill_when(own_world, MOMENTS[moment])
-    assert own_world.sweep(*OVERRIDES) == 3
-    assert_same_tables(own_world, undisturbed)

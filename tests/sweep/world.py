@@ -49,8 +49,8 @@ def make_log(n_rows: int = 6000, seed: int = 7) -> pd.DataFrame:
     return log
 
 
-def write_model(path: Path, weights: tuple[float, ...], bias: float = -0.7, *, nan: bool = False) -> None:
-    """Write a logistic regression; with `nan` one whose every score is NaN."""
+def write_model(path: Path, weights: tuple[float, ...], bias: float = -0.7, *, nan: bool = False, steps: int | None = None) -> None:
+    """Write a logistic regression; with `nan` every score is NaN, with `steps` scores are rounded to so many steps."""
     w = np.array(weights, np.float32).reshape(-1, 1)
     nodes = [helper.make_node("MatMul", ["x", "w"], ["xw"]), helper.make_node("Add", ["xw", "b"], ["logit"])]
     if nan:
@@ -60,6 +60,11 @@ def write_model(path: Path, weights: tuple[float, ...], bias: float = -0.7, *, n
     constants: dict[str, NDArray[np.float32]] = {"w": w, "b": np.array([bias], np.float32)}
     if nan:
         constants["minus_one"] = np.array([-1.0], np.float32)
+    if steps is not None:
+        nodes[-1].output[0] = "fine"
+        nodes += [helper.make_node("Mul", ["fine", "steps"], ["step"]), helper.make_node("Round", ["step"], ["whole"])]
+        nodes += [helper.make_node("Div", ["whole", "steps"], ["score"])]
+        constants["steps"] = np.array([steps], np.float32)
     graph = helper.make_graph(
         nodes,
         "tiny",
@@ -106,17 +111,17 @@ class World:
 
     def folder(self, variant: str) -> Path:
         """The folder of a variant under its present identity."""
-        return self.results / next(m["folder"] for m in self.manifest["members"] if m["variant"] == variant)
+        return self.results / str(next(m["folder"] for m in self.manifest["members"] if m["variant"] == variant))
 
     def run_json(self, variant: str) -> dict[str, Any]:
         """What `run.json` of a variant says."""
         return read_json(self.folder(variant) / "run.json")
 
-    def comparison(self) -> pd.DataFrame:
+    def comparison(self) -> Any:
         """The comparison by variant."""
         return pd.read_csv(self.results / "comparison.csv").set_index("variant")
 
-    def differences(self) -> pd.DataFrame:
+    def differences(self) -> Any:
         """The paired differences."""
         return pd.read_parquet(self.results / "differences.parquet")
 

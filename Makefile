@@ -1,0 +1,55 @@
+# Every target makes the environment that it needs; `make help` lists them.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+PIP_INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --quiet
+DEMO_STAMP := $(VENV)/.demo-installed
+DEV_STAMP := $(VENV)/.dev-installed
+PYTEST_ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint types bench golden doctor
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(DEV_STAMP) ## make .venv with everything that developing needs
+
+demo: $(DEMO_STAMP) ## build the flights log and its models, replay them all, print the comparison
+	@$(BIN)/python -m harness.demo
+	@code=0; $(BIN)/harness sweep sweep=flights || code=$$?; \
+	case $$code in 0|1|3) ;; *) exit $$code ;; esac
+
+test: $(DEV_STAMP) ## run the tests (PYTEST_ARGS="-k resume" for some of them)
+	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+lint: $(DEV_STAMP) ## check style and format
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+
+types: $(DEV_STAMP) ## check types
+	@$(BIN)/mypy
+
+bench: $(DEV_STAMP) ## run the benchmarks against the peers, one after the other
+	@set -e; for file in benchmarks/bench_*.py; do echo "== $$file"; $(BIN)/python "$$file"; done
+
+golden: $(DEV_STAMP) ## write the golden tables anew; read the diff before you commit it
+	@$(BIN)/python -m tests.golden.write
+
+doctor: $(DEMO_STAMP) ## what this machine has, what will be used, what cannot be measured and why
+	@$(BIN)/harness doctor
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(None if v >= (3, 11) else \
+		f"make: {sys.executable} is Python {v.major}.{v.minor}, wanted 3.11 or newer; name one: make PYTHON=python3.12")'
+	@$(PYTHON) -m venv $(VENV)
+
+$(DEMO_STAMP): pyproject.toml constraints.txt | $(BIN)/python
+	@echo "make: installing what a sweep and the demo need into $(VENV)"
+	@$(PIP_INSTALL) -e '.[cpu,demo]' -c constraints.txt
+	@touch $@
+
+$(DEV_STAMP): pyproject.toml constraints.txt | $(BIN)/python
+	@echo "make: installing what developing needs into $(VENV)"
+	@$(PIP_INSTALL) -e '.[cpu,demo,dev]' -c constraints.txt
+	@touch $@ $(DEMO_STAMP)

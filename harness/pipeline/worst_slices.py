@@ -1,0 +1,157 @@
+"""The worst slices of one variant: loss of each judged row, columns to search, found on one half, confirmed on the other."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.compare.slice_columns import edge_rows, number_column, sliced_column, text_column
+from harness.compare.slice_confirm import confirm_slices
+from harness.compare.slice_search import search_slices
+from harness.compare.slice_split import in_search_half
+from harness.records.slice_search import SearchColumn, SearchRule, WorstSlices
+from harness.records.tally import Grid
+
+Loss = Literal["log_loss", "squared_error", "zero_one"]
+_CLIP = 1e-15
+
+
+def worst_slices(
+    variant: str,
+    labels: NDArray[np.int8],
+    scores: NDArray[np.float32],
+    features: NDArray[Any],
+    feature_names: Sequence[str],
+    slice_ids: NDArray[Any],
+    grid: Grid,
+    rule: SearchRule,
+    *,
+    loss: Loss = "log_loss",
+    threshold: float = 0.5,
+    champion_scores: NDArray[np.float32] | None = None,
+    champion_threshold: float = 0.5,
+    clusters: NDArray[np.int64] | None = None,
+    n_bins: int = 10,
+    n_threads: int | None = None,
+) -> WorstSlices:
+    """Find the slices of one or two columns in which a variant is worst, and confirm them on other rows.
+
+    Columns are the slice columns of the replay as they are (crosses left out: pairs of columns are searched anyway) and the features:
+    texts as they are, numbers in quantile bins. A feature of the same name as a slice column is left out.
+
+    Parameters
+    ----------
+    variant : str
+        Whose scores these are; it stands in the result.
+    labels : int8 [n_rows]
+        1, 0, or -1 where the row is not judged.
+    scores, champion_scores : float32 [n_rows]
+        With the champion's, the loss is the difference variant - champion on the same row.
+    features : float32, float64, int64 or object [n_rows, n_features]
+        One tensor of the prepared replay.
+    feature_names : sequence of str
+        Of its columns.
+    slice_ids : uint16 or int32 [n_rows, n_slice_columns]
+        Slices of the prepared replay.
+    grid : Grid
+        Their names.
+    rule : SearchRule
+        Ranking, limits and seed.
+    loss : log_loss | squared_error | zero_one
+        Natural log, clipped at 1e-15; (score - label)^2; 1 where the prediction at the threshold is wrong.
+    threshold, champion_threshold : float
+        Predicted positive when score >= float32(threshold); for zero_one.
+    clusters : int64 [n_rows], optional
+        Rows of one cluster are in one half, and the intervals allow for it.
+    n_bins : int
+        Quantile bins of a numeric feature.
+    n_threads : int, optional
+        None for every core; the result does not depend on it.
+
+    Returns
+    -------
+    WorstSlices
+        Rows split by cluster, else by their number in the replay, both hashed with `rule.seed`.
+
+    Raises
+    ------
+    ConfigError
+        See `search_slices`.
+    """
+    judged = np.flatnonzero(labels >= 0)
+    losses = row_losses(labels[judged], scores[judged], loss, threshold)
+    if champion_scores is not None:
+        losses -= row_losses(labels[judged], champion_scores[judged], loss, champion_threshold)
+    is_finite = np.isfinite(losses)
+    n_left_out = int((~is_finite).sum())
+    rows, losses = (judged, losses) if n_left_out == 0 else (judged[is_finite], losses[is_finite])
+    alike = None if clusters is None else clusters[rows]
+    in_search = in_search_half(rows if alike is None else alike, rule.seed)
+    for_edges = edge_rows(in_search)
+    sliced = sliced_columns(slice_ids, grid, rows)
+    names = {column.name for column in sliced}
+    columns = sliced + feature_columns(features, feature_names, rows, for_edges, n_bins, names)
+    found, confirming = np.flatnonzero(in_search), np.flatnonzero(~in_search)
+    search = search_slices(losses, columns, found, rule, n_threads=n_threads)
+    return WorstSlices(
+        variant=variant,
+        loss=loss if champion_scores is None else f"{loss} - champion",
+        rule=rule,
+        split_by="row" if clusters is None else "cluster",
+        columns=tuple(column.name for column in columns),
+        n_search=len(found),
+        n_confirm=len(confirming),
+        n_left_out=n_left_out,
+        n_edge_rows=len(for_edges) if len(columns) > len(sliced) and features.dtype != object else 0,
+        min_n=search.min_n,
+        n_slices=search.n_slices,
+        n_ranked=search.n_ranked,
+        n_considered=search.n_considered,
+        rows=confirm_slices(search, losses, columns, confirming, rule, alike),
+    )
+
+
+def row_losses(labels: NDArray[np.int8], scores: NDArray[np.float32], loss: Loss, threshold: float) -> NDArray[np.float64]:
+    """Return the loss of each row, float64 [n_rows]; NaN where the score is.
+
+    >>> row_losses(np.array([1, 0], np.int8), np.array([0.25, 0.25], np.float32), "squared_error", 0.5).tolist()
+    [0.5625, 0.0625]
+    """
+    wide = scores.astype(np.float64)
+    if loss == "squared_error":
+        return np.square(wide - labels)
+    if loss == "zero_one":
+        wrong = ((scores >= np.float32(threshold)) != (labels == 1)).astype(np.float64)
+        return np.where(np.isnan(wide), np.nan, wrong)
+    clipped = wide.clip(_CLIP, 1.0 - _CLIP)
+    return -np.log(np.where(labels == 1, clipped, 1.0 - clipped))
+
+
+def sliced_columns(slice_ids: NDArray[Any], grid: Grid, rows: NDArray[np.intp]) -> tuple[SearchColumn, ...]:
+    """Return the slice columns of the replay on these rows; all rows together and crosses are left out."""
+    by = np.array(grid.slice_by, dtype=object)
+    names = list(dict.fromkeys(grid.slice_by))  # in the order of the columns of slice_ids
+    columns = []
+    for j, name in enumerate(names):
+        own = np.flatnonzero(by == name)
+        is_cross = "*" in name and all(part in names for part in name.split("*"))
+        if j > 0 and not is_cross:
+            values = grid.slice_value[int(own[0]) : int(own[-1]) + 1]
+            columns.append(sliced_column(name, slice_ids[rows, j], int(own[0]), values))
+    return tuple(columns)
+
+
+def feature_columns(
+    features: NDArray[Any], names: Sequence[str], rows: NDArray[np.intp], for_edges: NDArray[np.intp], n_bins: int, taken: set[str]
+) -> tuple[SearchColumn, ...]:
+    """Return the features on these rows, those named in `taken` left out; `for_edges` counts within `rows`."""
+    columns = []
+    for j, name in enumerate(names):
+        if name in taken:
+            continue
+        values = features[rows, j]
+        columns.append(text_column(name, values) if values.dtype == object else number_column(name, values, for_edges, n_bins))
+    return tuple(columns)
