@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import importlib
 import itertools
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,15 +22,13 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from harness.errors import ConfigError, did_you_mean, one_of
+from harness.node import Node
+from harness.plugins import build_all, build_gain
 from harness.records.conf import SweepConf, VariantConf
-from harness.schema import DEVICES, Node, read_measure, read_price, read_replay, read_variant
+from harness.replay_schema import read_replay
+from harness.schema import DEVICES, read_measure, read_price, read_variant
 
 GROUPS = ("replay", "model", "metrics", "drift", "measure", "price", "gain", "review", "sweep")
-PLUGIN_BASES = {
-    "metrics": "harness.metrics.metric.Metric",
-    "gain": "harness.gain.rule.GainRule",
-    "gates": "harness.gates.gate.Gate",
-}
 TOP_LEVEL = (
     *GROUPS,
     "name",
@@ -232,9 +229,9 @@ def _typed(plain: dict[str, Any], variants: tuple[VariantConf, ...], combos: lis
         measure=read_measure(top.raw("measure")),
         price=read_price(top.raw("price"), composer.dirs),
         review=str(review.data.get("name", "none")) if review else "none",
-        metrics=_plugins(plain.get("metrics"), "metrics"),
-        gain=_gain(plain.get("gain")),
-        gates=_plugins((review.data.get("gates") if review else None) or {}, "gates"),
+        metrics=build_all(plain.get("metrics"), "metrics"),
+        gain=build_gain(plain.get("gain")),
+        gates=build_all((review.data.get("gates") if review else None) or {}, "gates"),
         conf_dirs=tuple(map(str, composer.user_dirs)),
         saved=tuple((label, OmegaConf.to_yaml(c.tree, resolve=False)) for label, c in zip(labels, combos, strict=True)),
     )
@@ -264,55 +261,6 @@ def _folder_name(name: str) -> str:
     if not re.fullmatch(r"[\w][\w.\-]*", name):
         raise ConfigError(f"name: found {name!r}, wanted a plain folder name of letters, digits, '_', '-' and '.'")
     return name
-
-
-def _gain(data: Any) -> Any:
-    if not data or "_target_" not in data:
-        return None
-    return build(data, "gain", "gain")
-
-
-def _plugins(data: Any, kind: str) -> tuple[Any, ...]:
-    return tuple(build(spec, kind, f"{kind}.{name}") for name, spec in Node(data or {}, kind).data.items())
-
-
-def build(spec: Any, kind: str, where: str) -> Any:
-    """Build the plug-in that `spec` names: a class defined under its group's room and derived from its base.
-
-    Raises
-    ------
-    ConfigError
-        When the target is not one of ours, or its fields are not what the class takes.
-    """
-    node = Node(spec, where)
-    target = node.text("_target_")
-    base = _resolve(PLUGIN_BASES[kind])
-    room = PLUGIN_BASES[kind].rsplit(".", 2)[0]
-    module, _, name = target.rpartition(".")
-    found = _resolve(target) if module.startswith(f"{room}.") else None
-    if not isinstance(found, type) or found.__module__ != module or not issubclass(found, base) or found is base:
-        raise ConfigError(f"{where}._target_: '{target}' is not a {base.__name__} of {room}; name a class defined there")
-    known = [f.name for f in fields(found)] if is_dataclass(found) else []
-    given = {str(k): v for k, v in node.data.items() if k != "_target_"}
-    for key in given:
-        if key not in known:
-            raise ConfigError(f"{where}.{key}: unknown key; {name} takes: {one_of(known) or 'nothing'}{did_you_mean(key, known)}")
-    try:
-        return found(**{k: _frozen(v) for k, v in given.items()})
-    except (TypeError, ValueError) as trouble:
-        raise ConfigError(f"{where}: {trouble}") from trouble
-
-
-def _resolve(path: str) -> Any:
-    module, _, name = path.rpartition(".")
-    try:
-        return getattr(importlib.import_module(module), name, None)
-    except ImportError:
-        return None
-
-
-def _frozen(value: Any) -> Any:
-    return tuple(_frozen(v) for v in value) if isinstance(value, list) else value
 
 
 def _parse(overrides: Sequence[str]) -> list[Override]:

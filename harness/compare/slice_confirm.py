@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy.special import stdtrit
 
 from harness.compare.holm import holm
-from harness.compare.slice_difference import Welch, moments_of, p_value_worse, welch
+from harness.compare.slice_difference import MeanDifference, compare_means, moments_of, p_value_worse
 from harness.records.slice_search import SearchColumn, SearchRule, SliceCandidate, SliceSearch, WorstSliceRow
 
 MIN_CLUSTERS = 10
@@ -23,18 +23,18 @@ class _Reading:
     n: int
     mean: float
     rest_mean: float
-    found: Welch
+    found: MeanDifference
     method: str
     reason: str | None
 
 
-def cluster_robust(losses: NDArray[np.float64], is_slice: NDArray[np.bool_], clusters: NDArray[np.int64]) -> Welch:
+def cluster_robust(losses: NDArray[np.float64], is_slice: NDArray[np.bool_], clusters: NDArray[np.int64]) -> MeanDifference:
     """Return the difference slice - rest of the mean losses with a standard error for rows that are alike within clusters.
 
     Formula: u_i = (x_i - mean of its side) / n of its side, negative in the rest; se^2 = G / (G - 1) * sum over clusters of
     (sum of u_i)^2: the linearised variance of a difference of two means with the CR1 factor for many rows. Degrees of freedom:
     the clusters of the side that has fewer of them, less 1, and not G - 1: where the slice lies in 12 clusters of 500, twelve
-    are what its mean rests on.
+    are what its mean rests on. It is at least the standard error of independent rows, see `compare_means`.
     Source: Cameron & Miller, "A practitioner's guide to cluster-robust inference", Journal of Human Resources 50:317-372, 2015,
     sections II.B and VI.
 
@@ -50,7 +50,7 @@ def cluster_robust(losses: NDArray[np.float64], is_slice: NDArray[np.bool_], clu
     Examples
     --------
     >>> losses = np.arange(20.0)
-    >>> found = cluster_robust(losses, losses >= 10, np.arange(20))  # of one row each: about Welch's standard error
+    >>> found = cluster_robust(losses, losses >= 10, np.arange(20))  # of one row each: Welch's standard error is 1.354
     >>> found.difference.tolist(), found.se.round(3).tolist(), found.degrees.tolist()
     ([10.0], [1.318], [9.0])
     """
@@ -61,9 +61,10 @@ def cluster_robust(losses: NDArray[np.float64], is_slice: NDArray[np.bool_], clu
     totals = np.bincount(codes, pulls)
     fewest = min(np.count_nonzero(np.bincount(codes[side])) for side in (is_slice, ~is_slice))
     variance = float(totals @ totals) * len(totals) / max(len(totals) - 1, 1)
+    as_rows = compare_means(moments_of(losses[is_slice]), moments_of(losses[~is_slice]))
     is_defined = fewest >= MIN_CLUSTERS and variance > 0
-    se, degrees = (np.sqrt(variance), fewest - 1.0) if is_defined else (np.nan, np.nan)
-    return Welch(np.array([means[0] - means[1]]), np.array([se]), np.array([degrees]))
+    se, degrees = (np.fmax(np.sqrt(variance), as_rows.se[0]), fewest - 1.0) if is_defined else (np.nan, np.nan)
+    return MeanDifference(np.array([means[0] - means[1]]), np.array([se]), np.array([degrees]))
 
 
 def confirm_slices(
@@ -103,7 +104,7 @@ def confirm_slices(
     readings = [_read(taken, _members(candidate, columns, rows), alike, rule) for candidate in search.candidates]
     if not readings:
         return ()
-    found = Welch(*(np.concatenate(parts) for parts in zip(*(reading.found for reading in readings), strict=True)))
+    found = MeanDifference(*(np.concatenate(parts) for parts in zip(*(reading.found for reading in readings), strict=True)))
     p_value = p_value_worse(found)
     corrected = holm(p_value, len(readings))
     low, high = _interval(found, rule.confidence)
@@ -151,16 +152,19 @@ def _read(losses: NDArray[np.float64], is_slice: NDArray[np.bool_], clusters: ND
     if few is not None:
         nothing = np.array([np.nan])
         reason = f"undefined: the {few} rows in the confirmation half; wanted {max(rule.min_n_confirm, 2)}"
-        return _Reading(n, mean, rest_mean, Welch(nothing, nothing, nothing), "", reason)
+        return _Reading(n, mean, rest_mean, MeanDifference(nothing, nothing, nothing), "", reason)
     if clusters is None:
-        found, method, none = welch(slices, rest), "Welch t", "no interval: the loss does not vary"
+        found, method, none = compare_means(slices, rest), "Welch t, pooled floor", "no interval: the loss does not vary"
     else:
         found = cluster_robust(losses, is_slice, clusters)
-        method, none = "cluster-robust t", f"no interval: fewer than {MIN_CLUSTERS} clusters in the slice or in the rest, or no variance"
+        method, none = (
+            "cluster-robust t, pooled floor",
+            f"no interval: fewer than {MIN_CLUSTERS} clusters in the slice or in the rest, or no variance",
+        )
     has_interval = bool(np.isfinite(found.se[0]))
     return _Reading(n, mean, rest_mean, found, method if has_interval else "", None if has_interval else none)
 
 
-def _interval(found: Welch, confidence: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _interval(found: MeanDifference, confidence: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     half = stdtrit(found.degrees, 0.5 + confidence / 2) * found.se
     return found.difference - half, found.difference + half

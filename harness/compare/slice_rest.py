@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.compare.slice_difference import lower_bound, moments_of, welch
+from harness.compare.slice_difference import compare_means, lower_bound, moments_of
 from harness.records.slice_search import SearchRule
 
 Terms = tuple[tuple[int, int], ...]  # (column, value) of a slice, one or two
@@ -53,5 +53,5 @@ class Listed:
             return False
         own = moments_of(left)
         rests = [~rows & ~listed, *(column & ~rows & ~listed for column in columns)]
-        bounds = [lower_bound(welch(own, moments_of(self._losses[rest])), self._rule.confidence)[0] for rest in rests]
+        bounds = [lower_bound(compare_means(own, moments_of(self._losses[rest])), self._rule.confidence)[0] for rest in rests]
         return all(bound > 0 for bound in bounds)  # NaN, nothing to compare with, is no

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.compare.slice_difference import lower_bound, moments_of, p_value_worse, rest_of, sliceline_scores, welch
+from harness.compare.slice_difference import compare_means, lower_bound, moments_of, p_value_worse, rest_of, sliceline_scores
 from harness.compare.slice_rest import Listed
 from harness.errors import ConfigError
 from harness.records.slice_search import SearchColumn, SearchRule, SliceCandidate, SliceCondition, SliceSearch
@@ -71,7 +71,7 @@ def search_slices(
     A slice and the rest of the rows both need `min_n` rows. It ranks by the lower end of the interval of its difference to the
     rest, or by SliceLine's score, and must rank above 0. Then:
 
-    1. a pair must be worse than the rest of *each* of its two columns' values, by Welch's t at a one-sided (1 - confidence) / 2
+    1. a pair must be worse than the rest of *each* of its two columns' values, by the t of `compare_means` at a one-sided (1 - confidence) / 2
        divided by the number of pairs with `min_n` rows;
     2. from the worst down, a slice that has rows of those already listed (a pair's own two columns excepted) is taken without
        those rows: it is left out when fewer than `min_n_confirm` are left, or when they are not worse at that level, not
@@ -122,7 +122,7 @@ def search_slices(
 
 def _figures(tally: PairTally, cells: _Cells, whole: RowMoments, rule: SearchRule) -> _Figures:
     slices = _moments_at(tally, cells.cell)
-    against_rest = welch(slices, rest_of(whole, slices))
+    against_rest = compare_means(slices, rest_of(whole, slices))
     bound = lower_bound(against_rest, rule.confidence)
     return _Figures(slices, against_rest.difference, bound, sliceline_scores(slices, whole, rule.alpha))
 
@@ -211,7 +211,7 @@ def _beats_its_columns(tally: PairTally, cells: _Cells, rule: SearchRule) -> NDA
     slices = _moments_at(tally, cells.cell[pairs])
     for column, value_id in ((cells.first, cells.first_id), (cells.second, cells.second_id)):
         parent = _moments_at(tally, tally.first_cell[column[pairs]] + value_id[pairs])
-        beats[pairs] &= p_value_worse(welch(slices, rest_of(parent, slices))) <= limit  # NaN, the same rows, is no pair
+        beats[pairs] &= p_value_worse(compare_means(slices, rest_of(parent, slices))) <= limit  # NaN, the same rows, is no pair
     return beats
 
 

@@ -9,7 +9,23 @@ from typing import Any
 from harness.errors import ConfigError, ReplayError, did_you_mean, one_of
 from harness.records.onboarding import ColumnSummary, Guess
 
-_LABEL_WORDS = ("label", "target", "outcome", "class", "late", "fraud", "default", "churn", "click", "convert", "purchase", "repaid", "income", "survived", "y")
+_LABEL_WORDS = (
+    "label",
+    "target",
+    "outcome",
+    "class",
+    "late",
+    "fraud",
+    "default",
+    "churn",
+    "click",
+    "convert",
+    "purchase",
+    "repaid",
+    "income",
+    "survived",
+    "y",
+)
 _SCORE_WORDS = ("score", "prob", "proba", "prediction", "pred")
 _TIME_WORDS = ("timestamp", "time", "date", "ts", "at")
 _POSITIVE_TEXTS = ("yes", "true", "positive", "1", "y", "t", ">50k", "fraud", "late", "bad")
@@ -31,9 +47,13 @@ def guess_label(columns: Sequence[ColumnSummary], given: str | None) -> tuple[Co
         if chosen is None:
             raise ConfigError(f"--label: no column '{given}'; columns are: {one_of(names)}{did_you_mean(given, names)}")
         return chosen, Guess("label", given, "you named it")
-    two = [c for c in columns if c.n_distinct == 2 and c.kind in ("integer", "boolean", "text", "number") and not _has(c.name, _SCORE_WORDS)]
+    two = [
+        c for c in columns if c.n_distinct == 2 and c.kind in ("integer", "boolean", "text", "number") and not _has(c.name, _SCORE_WORDS)
+    ]
     if not two:
-        raise ReplayError(f"init: no column has exactly two values, so none looks like a binary label; name it with --label; columns are: {one_of(names)}")
+        raise ReplayError(
+            f"init: no column has exactly two values, so none looks like a binary label; name it with --label; columns are: {one_of(names)}"
+        )
     named = [c for c in two if _has(c.name, _LABEL_WORDS)]
     chosen = (named or two)[-1]
     others = f" (other columns with two values: {one_of([c.name for c in two if c is not chosen], 6)})" if len(two) > 1 else ""
@@ -60,7 +80,9 @@ def guess_timestamp(columns: Sequence[ColumnSummary], given: str | None) -> tupl
             raise ConfigError(f"--timestamp: no column '{given}'; columns are: {one_of(names)}{did_you_mean(given, names)}")
         return given, Guess("timestamp", given, "you named it")
     if not times:
-        return None, Guess("timestamp", "null", "no column holds times without gaps: no windows, no periods, no cost under the log's traffic")
+        return None, Guess(
+            "timestamp", "null", "no column holds times without gaps: no windows, no periods, no cost under the log's traffic"
+        )
     named = [c for c in times if _has(c.name, _TIME_WORDS)]
     chosen = (named or times)[0]
     return chosen.name, Guess("timestamp", chosen.name, "the first column of times" + (", named like one" if named else ""))
@@ -69,7 +91,13 @@ def guess_timestamp(columns: Sequence[ColumnSummary], given: str | None) -> tupl
 def guess_score(columns: Sequence[ColumnSummary]) -> tuple[str | None, Guess | None]:
     """Return the column in which the log holds the live model's score, or None."""
     for c in columns:
-        if c.kind == "number" and _has(c.name, _SCORE_WORDS) and c.n_null == 0 and c.minimum is not None and 0 <= c.minimum <= c.maximum <= 1:
+        if (
+            c.kind == "number"
+            and _has(c.name, _SCORE_WORDS)
+            and c.n_null == 0
+            and c.minimum is not None
+            and 0 <= c.minimum <= c.maximum <= 1
+        ):
             return c.name, Guess("logged score", c.name, "numbers within [0, 1], named like a score: taken as a variant, 'what runs today'")
     return None, None
 
@@ -91,7 +119,9 @@ def guess_slices(columns: Sequence[ColumnSummary], taken: set[str]) -> tuple[tup
     return names, Guess("slices", one_of(names) or "none", f"columns with {low} to {high} values, texts first")
 
 
-def guess_features(columns: Sequence[ColumnSummary], taken: set[str], width: int | None, given: Sequence[str] | None) -> tuple[tuple[str, ...], Guess]:
+def guess_features(
+    columns: Sequence[ColumnSummary], taken: set[str], width: int | None, given: Sequence[str] | None
+) -> tuple[tuple[str, ...], Guess]:
     """Return the model's input columns in their order.
 
     Raises
@@ -111,7 +141,9 @@ def guess_features(columns: Sequence[ColumnSummary], taken: set[str], width: int
             f"init: the models take {width} features, and the log has {len(numeric)} numeric columns that could be one ({one_of(numeric, 40)});"
             " name them in the model's order with --features a,b,c"
         )
-    return tuple(numeric), Guess("features", f"{len(numeric)} columns", f"all numeric columns in the log's order, as many as the models take: {one_of(numeric, 40)}")
+    return tuple(numeric), Guess(
+        "features", f"{len(numeric)} columns", f"all numeric columns in the log's order, as many as the models take: {one_of(numeric, 40)}"
+    )
 
 
 def guess_windows(first: datetime, last: datetime) -> tuple[str, Guess]:
@@ -127,7 +159,11 @@ def guess_reference(first: datetime, last: datetime) -> tuple[datetime, datetime
     if last - first > timedelta(days=10):
         until = until.replace(hour=0, minute=0, second=0, microsecond=0)
     until = until.replace(microsecond=0)
-    return first, until, Guess("reference and tuning", f"until {until:%Y-%m-%d %H:%M}", "the first fifth of the log's time; the rest is judged")
+    return (
+        first,
+        until,
+        Guess("reference and tuning", f"until {until:%Y-%m-%d %H:%M}", "the first fifth of the log's time; the rest is judged"),
+    )
 
 
 def _has(name: str, words: Sequence[str]) -> bool:

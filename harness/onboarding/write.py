@@ -31,7 +31,10 @@ def replay_yaml(proposal: Proposal, path: str) -> str:
         lines.append(f"production: {{score: {json.dumps(p.score)}}}")
     lines.append("training: null   # what the models learned from, as {before: 2025-01-01}: those rows are not judged")
     if p.reference_from and p.reference_until:
-        lines += [f"reference: {{from: {p.reference_from}, until: {p.reference_until}}}", "tuning: reference   # where thresholds are chosen"]
+        lines += [
+            f"reference: {{from: {p.reference_from}, until: {p.reference_until}}}",
+            "tuning: reference   # where thresholds are chosen",
+        ]
     else:
         lines += ["reference: null", "tuning: null"]
     if p.timestamp:

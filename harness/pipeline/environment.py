@@ -9,8 +9,11 @@ from importlib.metadata import version
 from pathlib import Path
 
 import harness
+from harness.errors import DeviceError
 from harness.runs.identity import code_hash, digest
 from harness.workers.child import Channel, run_child
+
+_COMPILE_TIMEOUT_S = 900.0  # about 10 s on two free cores
 
 
 def package_folders(*rooms: str) -> list[Path]:
@@ -32,15 +35,22 @@ def set_environment(cache_dir: Path) -> Path:
     return folder
 
 
-def compile_kernels(folder: Path, id_dtype: str, windowed: bool, timeout_s: float) -> bool:
-    """Compile the kernels that a sweep needs in a child, unless the cache has them; say whether it did."""
+def compile_kernels(folder: Path, id_dtype: str, windowed: bool) -> bool:
+    """Compile the kernels that a sweep needs in a child, unless the cache has them; say whether it did.
+
+    Raises
+    ------
+    DeviceError
+        When they cannot be compiled.
+    """
     mark = folder / f"compiled-{id_dtype}-{'windows' if windowed else 'plain'}"
     if mark.exists():
         return False
-    outcome = run_child(_compile, (id_dtype, windowed), timeout_s, None, lambda _: None)
-    if outcome.status == "ok":
-        folder.mkdir(parents=True, exist_ok=True)
-        mark.touch()
+    outcome = run_child(_compile, (id_dtype, windowed), _COMPILE_TIMEOUT_S, None, lambda _: None)
+    if outcome.status != "ok":
+        raise DeviceError(f"kernels: they cannot be compiled here: {outcome.reason}; look at harness doctor")
+    folder.mkdir(parents=True, exist_ok=True)
+    mark.touch()
     return True
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from harness.device import cuda_driver
@@ -81,9 +83,10 @@ def _own_identity(variant: VariantConf, plan: ScoringPlan, conf: SweepConf, repl
 
 
 def _runtime_version() -> str:
-    import onnxruntime
-
-    return str(onnxruntime.__version__)
+    for name in ("onnxruntime", "onnxruntime-gpu"):
+        with contextlib.suppress(PackageNotFoundError):
+            return f"{name} {version(name)}"
+    raise DeviceError("onnxruntime is not installed, and models are scored with it; run: pip install 'replay-harness[cpu]'")
 
 
 def _plan(variant: VariantConf, conf: SweepConf, log: LogFiles) -> ScoringPlan:

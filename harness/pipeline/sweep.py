@@ -52,7 +52,7 @@ def sweep(overrides: Sequence[str], config_dirs: Sequence[str], dry_run: bool) -
     root = Path(conf.results_dir) / conf.name
     with files.writing(root):
         prepared = _prepare(conf, plan, cache_dir)
-        if environment.compile_kernels(kernels, str(prepared.slice_ids.dtype), prepared.window_ids is not None, conf.timeout_s):
+        if environment.compile_kernels(kernels, str(prepared.slice_ids.dtype), prepared.window_ids is not None):
             say("kernels: compiled (once for this machine)")
         members = members_of(conf, plan, root, cache_dir)
         manifest = _begin(root, conf, plan, members, prepared, overrides, config_dirs)

@@ -10,7 +10,7 @@ from scipy import stats
 
 from harness.compare.slice_columns import EDGE_ROWS, edge_rows, number_column, quantile_edges, sliced_column, text_column
 from harness.compare.slice_confirm import cluster_robust, confirm_slices
-from harness.compare.slice_difference import lower_bound, moments_of, p_value_worse, rest_of, sliceline_scores, welch
+from harness.compare.slice_difference import compare_means, lower_bound, moments_of, p_value_worse, rest_of, sliceline_scores
 from harness.compare.slice_search import minimum_n, search_slices
 from harness.compare.slice_split import in_search_half
 from harness.errors import ConfigError
@@ -132,21 +132,31 @@ def test_texts_in_order_with_null_last():
 # --- the figures
 
 
-def test_rest_and_welch_are_scipys():
+@pytest.mark.parametrize("scale", [0.5, 1.0, 2.0])  # of the slice: Student's standard error is the larger one, or Welch's is
+def test_the_difference_to_the_rest_is_scipys(scale):
     rng = np.random.default_rng(1)
-    losses, inside = rng.gamma(0.5, size=300), rng.random(300) < 0.2
+    inside = rng.random(300) < 0.2
+    losses = rng.gamma(0.5, size=300) * np.where(inside, scale, 1.0)
     part = moments_of(losses[inside])
-    found = welch(part, rest_of(moments_of(losses), part))
-    test = stats.ttest_ind(losses[inside], losses[~inside], equal_var=False, alternative="greater")
+    found = compare_means(part, rest_of(moments_of(losses), part))
+    test = oracle.t_test(losses[inside], losses[~inside])
     assert p_value_worse(found)[0] == pytest.approx(test.pvalue, rel=1e-9)
     assert found.degrees[0] == pytest.approx(test.df, rel=1e-9)
-    both = stats.ttest_ind(losses[inside], losses[~inside], equal_var=False).confidence_interval(0.9)
-    assert lower_bound(found, 0.9)[0] == pytest.approx(both.low, rel=1e-9)
+    assert (found.degrees[0] == 298) == (scale < 2)
+    assert lower_bound(found, 0.9)[0] == pytest.approx(test.confidence_interval(0.95).low, rel=1e-9)
+
+
+def test_a_small_slice_without_variance_is_not_certain():
+    """35 wrong of 35 where 868 of 965 are: by the binomial law that happens in 2.5 % of worlds."""
+    slices = RowMoments(np.array([35]), np.array([1.0]), np.array([0.0]))
+    share = 868 / 965
+    rest = RowMoments(np.array([965]), np.array([share]), np.array([965 * share * (1 - share)]))
+    assert 0.01 < p_value_worse(compare_means(slices, rest))[0] < 0.05
 
 
 def test_nothing_is_claimed_of_a_side_without_rows_or_variance():
     few = RowMoments(np.array([0, 1, 5]), np.array([0.0, 1.0, 1.0]), np.zeros(3))
-    found = welch(few, RowMoments(np.full(3, 9), np.zeros(3), np.zeros(3)))
+    found = compare_means(few, RowMoments(np.full(3, 9), np.zeros(3), np.zeros(3)))
     assert np.isnan(found.difference).tolist() == [True, True, False]
     assert np.isnan(found.se).all()
     assert np.isnan(p_value_worse(found)).all()
@@ -164,7 +174,7 @@ def test_sliceline_score_by_hand_and_where_it_is_not_defined():
 def test_the_standard_error_of_single_row_clusters_is_welchs_and_doubled_clusters_widen_it():
     rng = np.random.default_rng(2)
     losses, inside = rng.normal(size=4000), rng.random(4000) < 0.3
-    plain = welch(moments_of(losses[inside]), moments_of(losses[~inside]))
+    plain = compare_means(moments_of(losses[inside]), moments_of(losses[~inside]))
     single = cluster_robust(losses, inside, np.arange(4000))
     assert single.se[0] == pytest.approx(plain.se[0], rel=1e-3)
     twice = cluster_robust(np.repeat(losses, 2), np.repeat(inside, 2), np.repeat(np.arange(4000), 2))
@@ -243,14 +253,13 @@ def test_the_confirmation_figures_are_those_of_the_other_half():
     other = ~in_search_half(np.arange(len(losses)), 0)
     row = next(row for row in rows if row.slice_by == "c0")
     inside = (ids[0] == 1)[other]
-    test = stats.ttest_ind(losses[other][inside], losses[other][~inside], equal_var=False, alternative="greater")
+    test = oracle.t_test(losses[other][inside], losses[other][~inside])
     assert (row.n, row.p_value) == (inside.sum(), pytest.approx(test.pvalue, rel=1e-9, abs=1e-300))
     assert row.n + row.n_search == (ids[0] == 1).sum()
-    interval = stats.ttest_ind(losses[other][inside], losses[other][~inside], equal_var=False).confidence_interval(0.95)
-    assert (row.ci_low, row.ci_high) == pytest.approx((interval.low, interval.high), rel=1e-9)
-    wide = stats.ttest_ind(losses[other][inside], losses[other][~inside], equal_var=False).confidence_interval(1 - 0.05 / len(rows))
-    assert row.simultaneous_low == pytest.approx(wide.low, rel=1e-9)
-    assert row.ci_method == "Welch t"
+    assert row.ci_low == pytest.approx(test.confidence_interval(0.975).low, rel=1e-9)
+    assert row.ci_high - row.difference == pytest.approx(row.difference - row.ci_low)
+    assert row.simultaneous_low == pytest.approx(test.confidence_interval(1 - 0.025 / len(rows)).low, rel=1e-9)
+    assert row.ci_method == "Welch t, pooled floor"
 
 
 def test_the_correction_counts_all_that_were_carried():
@@ -315,7 +324,7 @@ def test_null_worlds_confirm_nothing(kind, by):
     for world in range(N_WORLDS):
         rng = np.random.default_rng([10, world])
         losses = rng.random(2000) if kind == "uniform" else null_losses(kind, rng, 2000)
-        _, rows = find(losses, random_ids(rng, 2000, (5, 5, 4, 3)), SearchRule(ranking=by, seed=world, alpha=0.999))
+        _, rows = find(losses, random_ids(rng, 2000, (5, 5, 4, 3, 6, 6)), SearchRule(ranking=by, seed=world, alpha=0.999))
         n_false += any(row.is_confirmed for row in rows)
         n_carried += len(rows)
     assert n_carried > N_WORLDS / 5  # the search had something to offer
@@ -494,7 +503,7 @@ def test_a_cluster_is_never_in_both_halves():
     half = in_search_half(clusters, 0)
     assert (found.split_by, found.n_search) == ("cluster", half.sum())
     assert found.rows
-    assert {row.ci_method for row in found.rows} <= {"cluster-robust t", ""}
+    assert {row.ci_method for row in found.rows} <= {"cluster-robust t, pooled floor", ""}
 
 
 def test_text_features_are_searched_as_they_are():

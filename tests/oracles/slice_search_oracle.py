@@ -25,11 +25,17 @@ def members(terms, ids):
     return np.logical_and.reduce([ids[column] == value for column, value in terms])
 
 
+def t_test(a, b):
+    """SciPy's Welch or Student test, one-sided, whichever has the larger standard error: the smaller statistic of one difference."""
+    both = [stats.ttest_ind(a, b, equal_var=equal, alternative="greater") for equal in (False, True)]
+    return min(both, key=lambda test: abs(test.statistic))
+
+
 def is_worse(a, b, level):
-    """Say whether the mean of `a` is above that of `b` by Welch's t, one-sided."""
+    """Say whether the mean of `a` is above that of `b`."""
     if len(a) < 2 or len(b) < 2 or (np.ptp(a) == 0 and np.ptp(b) == 0):
         return False
-    return bool(stats.ttest_ind(a, b, equal_var=False, alternative="greater").pvalue <= level)
+    return bool(t_test(a, b).pvalue <= level)
 
 
 def ranking(losses, ids, *, by, min_n, confidence=0.95, alpha=0.95):
@@ -42,8 +48,7 @@ def ranking(losses, ids, *, by, min_n, confidence=0.95, alpha=0.95):
         if by == "sliceline":
             value = alpha * (mean / losses.mean() - 1) - (1 - alpha) * (len(losses) / n - 1)
         else:
-            test = stats.ttest_ind(losses[inside], losses[~inside], equal_var=False)
-            value = test.confidence_interval(confidence).low
+            value = t_test(losses[inside], losses[~inside]).confidence_interval((1 + confidence) / 2).low
         found.append((value, terms))
     return sorted(found, key=lambda item: -item[0])
 

@@ -16,7 +16,7 @@ from harness.pipeline.prepare import prepare
 from harness.records.replay import InputGroup, PreparedReplay
 from harness.records.tally import BinaryTally, Grid, PairedTally
 from harness.replay import arrow_reader
-from harness.schema import read_replay
+from harness.replay_schema import read_replay
 from harness.tallies.binary import tally_binary
 from harness.tallies.paired import tally_paired
 from harness.tallies.stored import to_columns

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from harness.records.conf import LabelMaturity, ReplayConf
-from harness.schema import read_replay
+from harness.replay_schema import read_replay
 
 _REPLAY = {"name": "log", "path": "log.parquet", "task": "binary", "label": "y", "features": ["a", "b"], "timestamp": "t"}
 
