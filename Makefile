@@ -21,7 +21,7 @@ demo: $(DEMO_STAMP) ## build the flights log and its models, replay them all, pr
 	case $$code in 0|1|3) ;; *) exit $$code ;; esac
 
 test: $(DEV_STAMP) ## run the tests (PYTEST_ARGS="-k resume" for some of them)
-	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest -n auto --dist loadfile $(PYTEST_ARGS)
 
 lint: $(DEV_STAMP) ## check style and format
 	@$(BIN)/ruff check .

@@ -10,10 +10,9 @@ from numpy.typing import NDArray
 from scipy.special import stdtrit
 
 from harness.compare.holm import holm
+from harness.compare.slice_clusters import MIN_CLUSTERS, compare_clustered
 from harness.compare.slice_difference import MeanDifference, compare_means, moments_of, p_value_worse
 from harness.records.slice_search import SearchColumn, SearchRule, SliceCandidate, SliceSearch, WorstSliceRow
-
-MIN_CLUSTERS = 10
 
 
 @dataclass(frozen=True)
@@ -26,45 +25,6 @@ class _Reading:
     found: MeanDifference
     method: str
     reason: str | None
-
-
-def cluster_robust(losses: NDArray[np.float64], is_slice: NDArray[np.bool_], clusters: NDArray[np.int64]) -> MeanDifference:
-    """Return the difference slice - rest of the mean losses with a standard error for rows that are alike within clusters.
-
-    Formula: u_i = (x_i - mean of its side) / n of its side, negative in the rest; se^2 = G / (G - 1) * sum over clusters of
-    (sum of u_i)^2: the linearised variance of a difference of two means with the CR1 factor for many rows. Degrees of freedom:
-    the clusters of the side that has fewer of them, less 1, and not G - 1: where the slice lies in 12 clusters of 500, twelve
-    are what its mean rests on. It is at least the standard error of independent rows, see `compare_means`.
-    Source: Cameron & Miller, "A practitioner's guide to cluster-robust inference", Journal of Human Resources 50:317-372, 2015,
-    sections II.B and VI.
-
-    Parameters
-    ----------
-    losses : float64 [n_rows]
-    is_slice : bool [n_rows]
-        Both sides need a row.
-    clusters : int64 [n_rows]
-
-    Undefined when: a side has fewer than 10 clusters, or no cluster's sum differs from 0 (NaN).
-
-    Examples
-    --------
-    >>> losses = np.arange(20.0)
-    >>> found = cluster_robust(losses, losses >= 10, np.arange(20))  # of one row each: Welch's standard error is 1.354
-    >>> found.difference.tolist(), found.se.round(3).tolist(), found.degrees.tolist()
-    ([10.0], [1.318], [9.0])
-    """
-    _, codes = np.unique(clusters, return_inverse=True)
-    n_slice, n_rest = int(is_slice.sum()), int((~is_slice).sum())
-    means = losses[is_slice].mean(), losses[~is_slice].mean()
-    pulls = np.where(is_slice, (losses - means[0]) / n_slice, (means[1] - losses) / n_rest)
-    totals = np.bincount(codes, pulls)
-    fewest = min(np.count_nonzero(np.bincount(codes[side])) for side in (is_slice, ~is_slice))
-    variance = float(totals @ totals) * len(totals) / max(len(totals) - 1, 1)
-    as_rows = compare_means(moments_of(losses[is_slice]), moments_of(losses[~is_slice]))
-    is_defined = fewest >= MIN_CLUSTERS and variance > 0
-    se, degrees = (np.fmax(np.sqrt(variance), as_rows.se[0]), fewest - 1.0) if is_defined else (np.nan, np.nan)
-    return MeanDifference(np.array([means[0] - means[1]]), np.array([se]), np.array([degrees]))
 
 
 def confirm_slices(
@@ -156,7 +116,7 @@ def _read(losses: NDArray[np.float64], is_slice: NDArray[np.bool_], clusters: ND
     if clusters is None:
         found, method, none = compare_means(slices, rest), "Welch t, pooled floor", "no interval: the loss does not vary"
     else:
-        found = cluster_robust(losses, is_slice, clusters)
+        found = compare_clustered(losses, is_slice, clusters)
         method, none = (
             "cluster-robust t, pooled floor",
             f"no interval: fewer than {MIN_CLUSTERS} clusters in the slice or in the rest, or no variance",

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from harness.compare.slice_clusters import compare_clustered
 from harness.compare.slice_columns import EDGE_ROWS, edge_rows, number_column, quantile_edges, sliced_column, text_column
-from harness.compare.slice_confirm import cluster_robust, confirm_slices
+from harness.compare.slice_confirm import confirm_slices
 from harness.compare.slice_difference import compare_means, lower_bound, moments_of, p_value_worse, rest_of, sliceline_scores
 from harness.compare.slice_search import minimum_n, search_slices
 from harness.compare.slice_split import in_search_half
@@ -94,6 +95,14 @@ def test_ties_merge_edges_and_a_heavy_value_has_its_own_bin(dtype):
     assert np.bincount(column.ids)[0] == 60
 
 
+@pytest.mark.parametrize("n_heavy", [950, 500])
+def test_values_rarer_than_a_bin_are_parted_from_the_heavy_value(n_heavy):
+    values = np.array([0.0] * n_heavy + [1.0] * (1000 - n_heavy), np.float32)
+    assert np.bincount(number_column("flag", values, np.arange(1000), 10).ids).tolist() == [n_heavy, 1000 - n_heavy]
+    ends = np.where(np.arange(1000) < 20, -1.0, values)  # something below the heavy value, too
+    assert np.bincount(number_column("x", ends, np.arange(1000), 10).ids).tolist() == [20, n_heavy - 20, 1000 - n_heavy]
+
+
 def test_every_bin_edge_belongs_to_the_bin_above():
     values = np.arange(20.0, dtype=np.float32)
     edges = quantile_edges(values, 4)
@@ -171,21 +180,49 @@ def test_sliceline_score_by_hand_and_where_it_is_not_defined():
     assert np.isnan(sliceline_scores(slices, RowMoments(whole.n, np.array([-0.2]), whole.m2), 0.95)).all()
 
 
-def test_the_standard_error_of_single_row_clusters_is_welchs_and_doubled_clusters_widen_it():
+def test_clusters_of_one_row_and_clusters_of_its_copies_give_the_standard_error_of_rows():
     rng = np.random.default_rng(2)
     losses, inside = rng.normal(size=4000), rng.random(4000) < 0.3
     plain = compare_means(moments_of(losses[inside]), moments_of(losses[~inside]))
-    single = cluster_robust(losses, inside, np.arange(4000))
+    single = compare_clustered(losses, inside, np.arange(4000))
     assert single.se[0] == pytest.approx(plain.se[0], rel=1e-3)
-    twice = cluster_robust(np.repeat(losses, 2), np.repeat(inside, 2), np.repeat(np.arange(4000), 2))
-    assert twice.se[0] == pytest.approx(single.se[0], rel=1e-9)
+    twice = compare_clustered(np.repeat(losses, 2), np.repeat(inside, 2), np.repeat(np.arange(4000), 2))
+    assert twice.se[0] == pytest.approx(single.se[0], rel=1e-3)
     assert twice.difference[0] == pytest.approx(plain.difference[0], rel=1e-9)
+
+
+def test_a_slice_that_cuts_through_clusters_is_not_punished_for_what_they_share():
+    rng = np.random.default_rng(9)
+    clusters = np.repeat(np.arange(400), 20)
+    inside = np.tile(np.arange(20) < 5, 400)
+    shared, own = 3.0 * rng.normal(size=400)[clusters], rng.normal(size=8000)
+    assert compare_clustered(shared + own, inside, clusters).se[0] == pytest.approx(np.sqrt(1 / 2000 + 1 / 6000), rel=0.1)
+
+
+@pytest.mark.parametrize("share", [0.05, 0.5])
+def test_the_clustered_standard_error_is_the_spread_over_worlds(share):
+    rng = np.random.default_rng(10)
+    clusters = np.repeat(np.arange(300), 10)
+    inside = (np.arange(300) < 300 * share)[clusters]
+    worlds = [compare_clustered(rng.normal(size=300)[clusters] + rng.normal(size=3000), inside, clusters) for _ in range(300)]
+    spread = np.std([world.difference[0] for world in worlds])
+    assert np.median([world.se[0] for world in worlds]) == pytest.approx(spread, rel=0.15)
+
+
+def test_clusters_of_a_slice_without_variance_are_not_certain():
+    """Ten clusters of ten rows, all wrong, where nine of ten clusters are: that happens in a third of worlds."""
+    clusters = np.repeat(np.arange(200), 10)
+    losses = (clusters % 10 > 0).astype(np.float64)
+    inside = (clusters % 10 > 0) & (clusters < 12)
+    assert inside.sum() == 100
+    assert losses[inside].all()
+    assert 0.05 < p_value_worse(compare_clustered(losses, inside, clusters))[0] < 0.4
 
 
 def test_fewer_than_ten_clusters_on_a_side_have_no_interval():
     losses, clusters = np.arange(200.0) % 7, np.arange(200) % 50
-    assert np.isnan(cluster_robust(losses, clusters < 9, clusters).se[0])
-    assert cluster_robust(losses, clusters < 10, clusters).degrees[0] == 9
+    assert np.isnan(compare_clustered(losses, clusters < 9, clusters).se[0])
+    assert compare_clustered(losses, clusters < 10, clusters).degrees[0] == 9
 
 
 # --- the search against its definition
@@ -278,6 +315,18 @@ def test_a_pair_explained_by_one_of_its_columns_is_not_listed():
     assert names(row for row in find(losses, ids, SearchRule(min_n=50))[1] if row.is_confirmed) == ["c0=v1"]
 
 
+def test_pairs_that_beat_their_columns_by_chance_are_not_carried():
+    n_pairs = 0
+    for world in range(20):
+        rng = np.random.default_rng([13, world])
+        ids = random_ids(rng, 4000, (5,) * 8)
+        losses = rng.normal(size=4000) + 1.0 * (ids[0] == 1)
+        search = search_slices(losses, columns_of(ids), np.arange(4000), SearchRule())
+        assert search.candidates[0].conditions[0].column == 0
+        n_pairs += sum(len(one.conditions) == 2 for one in search.candidates)
+    assert n_pairs <= 3  # about 2.5 % of 35 pairs a world, 17 in all, were they not corrected for their number
+
+
 def test_a_column_explained_by_a_pair_is_not_listed():
     rng = np.random.default_rng(5)
     ids = random_ids(rng, 20_000, (4, 4, 4))
@@ -331,14 +380,18 @@ def test_null_worlds_confirm_nothing(kind, by):
     assert n_false <= most_false(0.025)
 
 
-def test_clusters_confirm_nothing_where_rows_alone_would():
+@pytest.mark.parametrize("kind", ["skewed", "frequent errors"])
+def test_clusters_confirm_nothing_where_rows_alone_would(kind):
     n_false = n_naive = 0
     rule = SearchRule(pairs=False)
     for world in range(N_WORLDS):
         rng = np.random.default_rng([11, world])
         clusters = np.repeat(np.arange(200), 10)
         ids = random_ids(rng, 200, (4, 4, 4, 4))[:, clusters]
-        losses = (rng.normal(size=200)[clusters] + 0.5 * rng.normal(size=2000)) ** 2
+        if kind == "skewed":
+            losses = (rng.normal(size=200)[clusters] + 0.5 * rng.normal(size=2000)) ** 2
+        else:
+            losses = (rng.random(2000) < rng.beta(3.6, 0.4, 200)[clusters]).astype(np.float64)
         own = replace(rule, seed=world)
         n_false += any(row.is_confirmed for row in find(losses, ids, own, clusters=clusters)[1])
         n_naive += any(row.is_confirmed for row in find(losses, ids, own)[1])

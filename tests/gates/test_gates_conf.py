@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from omegaconf import OmegaConf
 
-from harness.config import build
+from harness.plugins import build
 from harness.gain.value_matrix import ValueMatrix
 from harness.gates.gate import Gate
 
