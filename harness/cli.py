@@ -121,21 +121,19 @@ def _quoted(override: str) -> str:
 def _guarded(action: Callable[[], int], debug: bool) -> int:
     try:
         return action()
-    except HarnessError as trouble:
-        if debug:
-            raise
-        print(f"harness: {trouble}", file=sys.stderr)
-        return trouble.exit_code
     except KeyboardInterrupt:
         print("harness: interrupted; what was finished is kept, and the same command goes on from there", file=sys.stderr)
         return EXIT_INTERRUPTED
-    except BrokenPipeError:
-        sys.stderr.close()
-        return 0
     except Exception as trouble:
         if debug:
-            raise
-        print(f"harness: a bug in the harness: {type(trouble).__name__}: {trouble}; run again with --debug and report it", file=sys.stderr)
+            import traceback
+
+            traceback.print_exc()
+        if isinstance(trouble, HarnessError):
+            print(f"harness: {trouble}", file=sys.stderr)
+            return trouble.exit_code
+        hint = "report it" if debug else "run again with --debug and report it"
+        print(f"harness: a bug in the harness: {type(trouble).__name__}: {trouble}; {hint}", file=sys.stderr)
         return EXIT_BUG
 
 

@@ -213,7 +213,9 @@ def compose_sweep(overrides: Sequence[str], config_dirs: Sequence[str] = ()) -> 
 def _typed(plain: dict[str, Any], variants: tuple[VariantConf, ...], combos: list[Composed], composer: Composer) -> SweepConf:
     top = Node({k: v for k, v in plain.items() if k not in ("model", "params", "sweep", "drift")}, "")
     labels = [v.label for v in variants]
-    review = top.child("review")
+    review = Node(top.raw("review"), "review")
+    review_name, gates = review.text("name"), review.raw("gates")
+    review.done()
     conf = SweepConf(
         name=_folder_name(top.text("name")),
         champion=_among(top.text("champion", None), "champion", labels),
@@ -228,13 +230,15 @@ def _typed(plain: dict[str, Any], variants: tuple[VariantConf, ...], combos: lis
         variants=variants,
         measure=read_measure(top.raw("measure")),
         price=read_price(top.raw("price"), composer.dirs),
-        review=str(review.data.get("name", "none")) if review else "none",
+        review=review_name,
         metrics=build_all(plain.get("metrics"), "metrics"),
         gain=build_gain(plain.get("gain")),
-        gates=build_all((review.data.get("gates") if review else None) or {}, "gates"),
+        gates=build_all(gates, "gates"),
         conf_dirs=tuple(map(str, composer.user_dirs)),
         saved=tuple((label, OmegaConf.to_yaml(c.tree, resolve=False)) for label, c in zip(labels, combos, strict=True)),
     )
+    if plain.get("drift") not in (None, {"name": "none"}):
+        raise ConfigError("drift: there is no drift report in this version; use drift=none")
     for key in ("device", "metrics", "gain"):
         top.raw(key, None)
     top.done()

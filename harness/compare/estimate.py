@@ -30,6 +30,8 @@ class Estimate:
         Two-sided, for "no difference".
     method : object
         Text; where there is no interval, why.
+    n_fewest_class : int64, optional
+        Rows of the rarer class, where the interval rests on both classes.
     """
 
     n: NDArray[np.int64]
@@ -38,6 +40,7 @@ class Estimate:
     se: NDArray[np.float64]
     p_value: NDArray[np.float64]
     method: NDArray[np.object_]
+    n_fewest_class: NDArray[np.int64] | None = None
 
 
 class PairedMetric(ABC):

@@ -10,9 +10,8 @@ from scipy.special import ndtr, ndtri
 
 from harness.compare.estimate import Bounds, Estimate, PairedMetric
 from harness.compare.placement_covariance import auc_of, paired_delong_variance
+from harness.records.metric import MIN_CLASS_ROWS
 from harness.records.tally import PairedTally
-
-MIN_CLASS_ROWS = 20  # below it DeLong's normal approximation is not relied on: shown, not gated
 
 
 class PairedAuc(PairedMetric):
@@ -29,6 +28,7 @@ class PairedAuc(PairedMetric):
         """Return both AUCs, DeLong's standard error of their difference and the p-value of its z test."""
         champion, challenger = auc_of(paired.champion_ranks), auc_of(paired.challenger_ranks)
         variance = paired_delong_variance(paired)
+        fewest = np.minimum(paired.champion_ranks.n_positive, paired.champion_ranks.n_negative)
         varies = variance > 0
         se = np.sqrt(np.where(varies, variance, np.nan))
         p_value = 2.0 * ndtr(-np.abs(challenger - champion) / se)
@@ -39,11 +39,11 @@ class PairedAuc(PairedMetric):
             challenger=challenger,
             se=se,
             p_value=np.asarray(p_value, dtype=np.float64),
-            method=self._method(paired, variance),
+            method=self._method(fewest, variance),
+            n_fewest_class=fewest,
         )
 
-    def _method(self, paired: PairedTally, variance: NDArray[np.float64]) -> NDArray[np.object_]:
-        fewest = np.minimum(paired.champion_ranks.n_positive, paired.champion_ranks.n_negative)
+    def _method(self, fewest: NDArray[np.int64], variance: NDArray[np.float64]) -> NDArray[np.object_]:
         texts = [
             (fewest == 0, "undefined: one class only"),
             (fewest < 2, "no interval: fewer than 2 rows of a class"),

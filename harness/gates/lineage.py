@@ -12,8 +12,8 @@ from harness.records.evidence import FAIL, PASS, UNDECIDED, Evidence, GateResult
 class KnownLineage(Gate):
     """Ask whether it is known what was judged, on which rows, and that it had never seen them.
 
-    PASS when the model's hash, the replay's fingerprint and the end of training are known, no judged row lies in the training period, and
-    the replay is whole. FAIL when judged rows were trained on. UNDECIDED when something is unknown, or the replay was cut by `limit`.
+    PASS when the model's hash, the replay's fingerprint, the end of training and the time of the judged rows are known, no judged row lies
+    in the training period, and the replay is whole. FAIL when judged rows were trained on. UNDECIDED when something is unknown, or the replay was cut by `limit`.
     """
 
     def default_name(self) -> str:
@@ -31,11 +31,11 @@ class KnownLineage(Gate):
         elif unknown:
             status, sentence = UNDECIDED, "; ".join(unknown)
         else:
-            status, sentence = (
-                PASS,
-                f"trained until {known.trained_until}, judged on rows from {known.first_judged or 'an unknown date'}; all hashes known",
-            )
-        value, limit = float(known.n_judged_in_training), "0 judged rows in training, hashes and end of training known, whole replay"
+            status, sentence = PASS, f"trained until {known.trained_until}, judged on rows from {known.first_judged}; all hashes known"
+        value, limit = (
+            float(known.n_judged_in_training),
+            "0 judged rows in training, hashes, end of training and time of rows known, whole replay",
+        )
         return GateResult(self.name, variant, status, value, limit, sentence, _details(known))
 
 
@@ -47,6 +47,10 @@ def _unknown(known: Lineage) -> list[str]:
         (known.model_sha256 is None, model),
         (not known.replay_fingerprint, "the replay's fingerprint is not known"),
         (known.trained_until is None, "the end of training is not known; set model.trained_until"),
+        (
+            known.first_judged is None,
+            "the log has no time column, so which rows the model was trained on is not known; set replay.timestamp",
+        ),
         (known.limited, "the replay was limited to its first rows (replay.limit), and such a result can never pass"),
     )
     return [text for holds, text in checks if holds]

@@ -33,7 +33,7 @@ class NonInferiority(Gate):
     slices
         Named slices: "all", "carrier=UA", "carrier*origin=UA*EWR" or {by: carrier, value: UA}.
     waived
-        Named slices that may be too small to judge; judged all the same where they are not.
+        Named slices that may be too small to judge (then they neither pass nor fail); judged all the same where they are not.
     alpha
         One-sided level of PASS and of FAIL.
     power
@@ -50,8 +50,8 @@ class NonInferiority(Gate):
 
     Notes
     -----
-    Undefined when the difference has no interval in a named slice (no such slice, fewer than 20 rows of a class, width zero): the
-    gate is then UNDECIDED unless the slice is waived. Intersection–union test: Berger, Technometrics 24:295 (1982); correction:
+    A named slice that has no interval (no such slice, width zero), or fewer than 20 rows of a class where the metric's interval rests on
+    both (AUC), cannot be judged: the gate is then UNDECIDED unless the slice is waived. Intersection–union test: Berger, Technometrics 24:295 (1982); correction:
     Holm, Scandinavian Journal of Statistics 6 (1979); one-sided .025: ICH E9, section 5.5.
     """
 
@@ -105,7 +105,8 @@ class NonInferiority(Gate):
 
     def _p_fail(self, r: Reading, *, named: bool) -> Floats:
         side = r.named if named else r.others
-        return p_below(side.estimate, side.high, -self.margin, r.confidence).reshape(-1)
+        p = p_below(side.estimate, side.high, -self.margin, r.confidence).reshape(-1)
+        return np.where(side.is_judged, p, np.nan)
 
     @staticmethod
     def _holm_over(families: list[Floats]) -> list[Floats]:
@@ -157,7 +158,8 @@ class NonInferiority(Gate):
         lines.append(f"share of rows covered by the named slices: {r.coverage}")
         if self.screen:
             lines.append(
-                f"{len(r.others.names):,} other slices screened, {r.n_unscreened:,} too small (n < {self.screen_min_n} or no interval)"
+                f"{len(r.others.names):,} other slices screened, {r.n_unscreened:,} too small (n < {self.screen_min_n}, "
+                "too few of a class, or no interval)"
             )
         lines += [f"harmed: {text}" for text in harmed[:20]]
         return tuple(lines)

@@ -46,7 +46,16 @@ class P99Latency(Gate):
     def _result(self, e: Evidence) -> GateResult:
         p99 = _p99(e.measurement)
         status, sentence = self._say(e.measurement, p99)
-        return GateResult(self.name, e.variant, status, p99.value_ms if p99 else None, f"p99 <= {self.limit_ms:g} ms", sentence)
+        return GateResult(
+            gate=self.name,
+            variant=e.variant,
+            status=status,
+            value=p99.value_ms if p99 else None,
+            limit=f"p99 <= {self.limit_ms:g} ms",
+            sentence=sentence,
+            limit_value=float(self.limit_ms),
+            limit_on="latency_single_p99_ms",
+        )
 
     def _say(self, m: Measurement | None, p99: Percentile | None) -> tuple[str, str]:
         if m is None or p99 is None:

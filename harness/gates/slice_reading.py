@@ -11,19 +11,23 @@ from harness.errors import did_you_mean
 from harness.gates.named_slices import SliceName, slice_label
 from harness.gates.one_sided import Floats, z_of
 from harness.records.evidence import Evidence
-from harness.records.metric import Differences
+from harness.records.metric import MIN_CLASS_ROWS, PAIRED_METRIC_NAMES, Differences
 from harness.records.tally import ALL, Grid
 
 
 @dataclass(frozen=True)
 class SliceFigures:
-    """Differences of some slices over all windows, turned so that more is better; float64 [k], NaN where there is no interval."""
+    """Differences of some slices over all windows, turned so that more is better; float64 [k], NaN where there is no interval.
+
+    `is_judged`, bool [k]: there is an interval, and enough rows of each class for it to be relied on. What is not judged is shown.
+    """
 
     names: tuple[SliceName, ...]
     n: Floats
     estimate: Floats
     low: Floats
     high: Floats
+    is_judged: NDArray[np.bool_]
     sign: int
 
     def describe(self, i: int) -> str:
@@ -32,7 +36,8 @@ class SliceFigures:
         if np.isnan(self.estimate[i]):
             return f"{label}: no interval"
         low, high = (self.low[i], self.high[i]) if self.sign > 0 else (-self.high[i], -self.low[i])
-        return f"{label} {self.sign * self.estimate[i]:+.4g} [{low:.4g}, {high:.4g}]"
+        few = "" if self.is_judged[i] else f", fewer than {MIN_CLASS_ROWS} rows of a class: shown, not judged"
+        return f"{label} {self.sign * self.estimate[i]:+.4g} [{low:.4g}, {high:.4g}]{few}"
 
 
 @dataclass(frozen=True)
@@ -76,13 +81,12 @@ def read(evidence: Evidence, metric: str, named: tuple[SliceName, ...], waived: 
     if evidence.champion is None:
         return _nothing(evidence, "there is no champion, so there is nothing to compare with; name one with champion=NAME")
     if differences is None:
-        have = [d.metric for d in evidence.differences]
-        return _nothing(evidence, f"no paired differences of '{metric}'{did_you_mean(metric, have)}; add it to metrics")
+        return _nothing(evidence, _missing(metric))
     grid, sign = evidence.grid, 1 if differences.higher_is_better else -1
     numbers = {name: i * grid.n_windows for i, name in enumerate(zip(grid.slice_by, grid.slice_value, strict=True))}
     cells = [numbers.get(name) for name in named]
     figures = _figures(differences, sign, named, np.array([-1 if c is None else c for c in cells], dtype=np.int64))
-    usable = np.isfinite(figures.estimate)
+    usable = figures.is_judged
     reasons = [_why(grid, name, cell, figures, i) for i, (name, cell) in enumerate(zip(named, cells, strict=True))]
     others, n_unscreened = _others(differences, sign, grid, cells, screen_min_n)
     return Reading(
@@ -108,7 +112,7 @@ def _figures(d: Differences, sign: int, names: tuple[SliceName, ...], cells: NDA
     usable = np.isfinite(se) & (low < estimate) & (estimate < high)  # false for NaN; zero width is never evidence
     n = np.where(exists, d.n[cells], 0).astype(np.float64)
     estimate, low, high = (np.where(usable, a, np.nan) for a in (estimate, low, high))
-    return SliceFigures(names, n, estimate, low, high, sign)
+    return SliceFigures(names, n, estimate, low, high, usable & exists & d.is_gateable[cells], sign)
 
 
 def _others(d: Differences, sign: int, grid: Grid, named: list[int | None], screen_min_n: int | None) -> tuple[SliceFigures, int]:
@@ -116,7 +120,7 @@ def _others(d: Differences, sign: int, grid: Grid, named: list[int | None], scre
     if screen_min_n is None:
         return _figures(d, sign, (), cells[:0]), 0
     figures = _figures(d, sign, (), cells)
-    kept = cells[np.isfinite(figures.estimate) & (figures.n >= screen_min_n)]
+    kept = cells[figures.is_judged & (figures.n >= screen_min_n)]
     by, value = (np.array(names, dtype=np.object_)[kept // grid.n_windows] for names in (grid.slice_by, grid.slice_value))
     names: tuple[SliceName, ...] = tuple(zip(by, value, strict=True))
     return _figures(d, sign, names, kept), len(cells) - len(kept)
@@ -126,7 +130,16 @@ def _why(grid: Grid, name: SliceName, cell: int | None, figures: SliceFigures, i
     if cell is None:
         labels = [slice_label(s) for s in zip(grid.slice_by, grid.slice_value, strict=True)][:2000]
         return f"{slice_label(name)}: the replay has no such slice{did_you_mean(slice_label(name), labels)}"
+    if np.isfinite(figures.estimate[i]):
+        return f"{slice_label(name)}: fewer than {MIN_CLASS_ROWS} rows of a class at n {int(figures.n[i]):,}, so its interval is shown and not judged"
     return f"{slice_label(name)}: no usable interval at n {int(figures.n[i]):,} (too few of a class, or a difference of zero width)"
+
+
+def _missing(metric: str) -> str:
+    if metric in PAIRED_METRIC_NAMES:
+        return f"no paired differences of '{metric}'; add it to metrics"
+    near = did_you_mean(metric, PAIRED_METRIC_NAMES)
+    return f"no paired differences of '{metric}'{near or ';'} only {', '.join(PAIRED_METRIC_NAMES)} have them so far"
 
 
 def _coverage(figures: SliceFigures, d: Differences) -> str:
@@ -139,5 +152,5 @@ def _coverage(figures: SliceFigures, d: Differences) -> str:
 
 def _nothing(evidence: Evidence, trouble: str) -> Reading:
     none = np.zeros(0, dtype=np.float64)
-    empty = SliceFigures((), none, none, none, none, 1)
+    empty = SliceFigures((), none, none, none, none, np.zeros(0, dtype=np.bool_), 1)
     return Reading(evidence.variant, evidence.confidence, empty, empty, 0, np.zeros(0, dtype=np.int64), (), (), ALL, trouble)

@@ -51,31 +51,66 @@ def verdicts(evidence: Sequence[Evidence], gates: Sequence[Gate], candidate: str
 
 
 def signoff(
-    review: str, sweep: str, champion: str | None, candidate: str | None, verdicts: Sequence[Verdict], n_failed_variants: int = 0
+    review: str,
+    sweep: str,
+    champion: str | None,
+    candidate: str | None,
+    verdicts: Sequence[Verdict],
+    n_failed_variants: int = 0,
+    *,
+    n_challengers: int = 0,
+    n_gates: int | None = None,
 ) -> Signoff:
     """Say which challenger decides the review, and with which exit code the command ends.
 
     The first that holds: 4 a variant failed or is invalid; 1 FAIL; 3 UNDECIDED; 0 PASS, or nothing to judge. With a candidate the
     verdict is the candidate's, without one the best challenger's (PASS before UNDECIDED before FAIL; among equals the first). Without a
-    champion nothing can pass.
+    champion nothing can pass. A review without gates judges nothing, whatever its name.
+
+    Parameters
+    ----------
+    review, sweep
+        Their names.
+    champion, candidate
+        Names of the variants, where they are given.
+    verdicts
+        One per challenger that was paired with the champion, or, without a champion, that could be judged.
+    n_failed_variants
+        Variants that failed or are invalid.
+    n_challengers
+        Variants other than the champion, paired or not: where there are some and no verdict, the review is UNDECIDED.
+    n_gates
+        Gates of the review; None: read off the verdicts, and where there are none, off the name "none".
     """
-    decided_by, status, reason = _decide(review, champion, candidate, tuple(verdicts))
+    given = tuple(verdicts)
+    decided_by, status, reason = _decide(review, champion, candidate, given, _has_gates(review, given, n_gates), n_challengers)
     exit_code = _EXIT[status]
     if n_failed_variants:
         exit_code = EXIT_VARIANT
         reason += f"; {n_failed_variants} variant{'s' * (n_failed_variants > 1)} failed or invalid"
-    return Signoff(review, sweep, champion, candidate, decided_by, status, exit_code, tuple(verdicts), reason)
+    return Signoff(review, sweep, champion, candidate, decided_by, status, exit_code, given, reason)
 
 
-def _decide(review: str, champion: str | None, candidate: str | None, given: tuple[Verdict, ...]) -> tuple[str | None, str, str]:
-    no_gates = all(v.status == NOT_JUDGED for v in given)
-    if (given and no_gates) or review == "none":
+def _has_gates(review: str, given: tuple[Verdict, ...], n_gates: int | None) -> bool:
+    if n_gates is not None:
+        return n_gates > 0
+    return any(v.gates for v in given) if given else review != "none"
+
+
+def _decide(
+    review: str, champion: str | None, candidate: str | None, given: tuple[Verdict, ...], has_gates: bool, n_challengers: int
+) -> tuple[str | None, str, str]:
+    if not has_gates:
         return None, NOT_JUDGED, f"review '{review}' has no gates: nothing was judged"
     if candidate is not None and candidate not in [v.variant for v in given]:
         why = "it is the champion itself" if candidate == champion else "it has no scores to judge"
         return None, UNDECIDED, f"candidate '{candidate}': {why}"
     if not given and champion is None:
         return None, UNDECIDED, "there is no champion to compare with; name one with champion=NAME"
+    if not given and n_challengers:
+        who = "the challenger" if n_challengers == 1 else f"none of the {n_challengers} challengers"
+        could = "could not" if n_challengers == 1 else "could"
+        return None, UNDECIDED, f"{who} {could} be paired with champion '{champion}' on the same rows: nothing was compared"
     if not given:
         return None, NOT_JUDGED, "there is no challenger beside the champion: nothing was judged"
     best = min((v for v in given if candidate in (None, v.variant)), key=lambda v: _BEST_FIRST.index(v.status))

@@ -12,10 +12,8 @@ from scipy.special import expit, ndtri
 from harness.metrics.metric import Direction, Metric
 from harness.metrics.placement_variance import delong_variance
 from harness.metrics.values import FEWER_THAN_TWO, ONE_CLASS, metric_values, ratio
-from harness.records.metric import MetricValues
+from harness.records.metric import MIN_CLASS_ROWS, MetricValues
 from harness.records.tally import BinaryTally, RankSums
-
-MIN_CLASS_ROWS = 20  # below it DeLong's normal approximation is not relied on: shown, not gated
 
 
 @dataclass(frozen=True)

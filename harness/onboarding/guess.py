@@ -26,6 +26,7 @@ _LABEL_WORDS = (
     "survived",
     "y",
 )
+_LABEL_KINDS = ("integer", "boolean", "text", "number")
 _SCORE_WORDS = ("score", "prob", "proba", "prediction", "pred")
 _TIME_WORDS = ("timestamp", "time", "date", "ts", "at")
 _POSITIVE_TEXTS = ("yes", "true", "positive", "1", "y", "t", ">50k", "fraud", "late", "bad")
@@ -39,17 +40,18 @@ def guess_label(columns: Sequence[ColumnSummary], given: str | None) -> tuple[Co
     Raises
     ------
     ConfigError
-        When `given` is no column, or no column has two values.
+        When `given` is no column or has another number of values than two.
+    ReplayError
+        When no column has two values.
     """
     names = [c.name for c in columns]
     if given is not None:
         chosen = next((c for c in columns if c.name == given), None)
         if chosen is None:
             raise ConfigError(f"--label: no column '{given}'; columns are: {one_of(names)}{did_you_mean(given, names)}")
+        _refuse_label(chosen)
         return chosen, Guess("label", given, "you named it")
-    two = [
-        c for c in columns if c.n_distinct == 2 and c.kind in ("integer", "boolean", "text", "number") and not _has(c.name, _SCORE_WORDS)
-    ]
+    two = [c for c in columns if c.n_distinct == 2 and c.kind in _LABEL_KINDS and not _has(c.name, _SCORE_WORDS)]
     if not two:
         raise ReplayError(
             f"init: no column has exactly two values, so none looks like a binary label; name it with --label; columns are: {one_of(names)}"
@@ -59,6 +61,22 @@ def guess_label(columns: Sequence[ColumnSummary], given: str | None) -> tuple[Co
     others = f" (other columns with two values: {one_of([c.name for c in two if c is not chosen], 6)})" if len(two) > 1 else ""
     why = "two values, and named like an outcome" if named else "the last column with two values"
     return chosen, Guess("label", chosen.name, why + others)
+
+
+def _refuse_label(column: ColumnSummary) -> None:
+    if column.kind not in _LABEL_KINDS:
+        raise ConfigError(f"--label: column '{column.name}' is {column.type}, wanted numbers, texts or booleans; name another column")
+    if column.n_distinct != 2:
+        n = "no value" if column.n_distinct == 0 else "1 value" if column.n_distinct == 1 else f"{column.n_distinct:,} values"
+        raise ConfigError(
+            f"--label: column '{column.name}' holds {n} in the first {column.n_rows:,} rows, wanted 2 for task binary;"
+            " name another column, or write outcomes of two kinds into it"
+        )
+
+
+def guess_task(label: ColumnSummary) -> Guess:
+    """Return the task that the label's number of values allows; `label` is what `guess_label` returned."""
+    return Guess("task", "binary", f"the label has {label.n_distinct} values in the first {label.n_rows:,} rows")
 
 
 def guess_positive(label: ColumnSummary) -> tuple[Any, Guess]:

@@ -18,7 +18,7 @@ def replay_yaml(proposal: Proposal, path: str) -> str:
         f"path: {json.dumps(path)}",
         "task: binary",
         f"label: {json.dumps(p.label)}",
-        f"positive: {json.dumps(p.positive)}",
+        f"positive: {json.dumps(p.positive, default=float)}",
         f"features: {json.dumps(list(p.features))}   # in the models' input order",
         f"timestamp: {json.dumps(p.timestamp)}",
         "slices:",

@@ -16,10 +16,10 @@ from harness.workers.child import Channel, run_child
 _COMPILE_TIMEOUT_S = 900.0  # about 10 s on two free cores
 
 
-def package_folders(*rooms: str) -> list[Path]:
-    """Return the folders of `kernels` and of rooms of the harness, as installed."""
+def sources(*names: str) -> list[Path]:
+    """Return where `kernels`, rooms ("replay") and single files ("pipeline/prepare.py") of the harness are installed."""
     home = Path(harness.__file__).parent
-    return [home.parent / "kernels" if room == "kernels" else home / room for room in rooms]
+    return [home.parent / name if name == "kernels" else home / name for name in names]
 
 
 def set_environment(cache_dir: Path) -> Path:
@@ -28,7 +28,7 @@ def set_environment(cache_dir: Path) -> Path:
     Numba does not notice that a function which a kernel imports has changed, so the folder is named after a hash of
     all kernels, Numba and the CPU.
     """
-    key = digest(code_hash(package_folders("kernels")), version("numba"), platform.machine(), _cpu_name())[:16]
+    key = digest(code_hash(sources("kernels")), version("numba"), platform.machine(), _cpu_name())[:16]
     folder = (cache_dir / "numba" / key).resolve()
     os.environ["NUMBA_CACHE_DIR"] = str(folder)
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")

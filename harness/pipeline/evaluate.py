@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from harness.compare.paired_differences import PAIRED_METRICS, paired_differences
 from harness.compare.worst_slice import WorstSlice, worst_slice
-from harness.cost.price_sheet import Price, load_price
+from harness.cost.price_sheet import Price
 from harness.gates.verdict import signoff, verdicts
-from harness.pipeline.money import Money, front_of, money_of
+from harness.pipeline.money import Money, front_of, money_of, price_of
 from harness.pipeline.stored_variant import StoredVariant, load_variant
 from harness.records.comparison import Comparison, ComparisonRow, MetricSummary
 from harness.records.conf import SweepConf, VariantConf
@@ -40,7 +39,7 @@ def evaluate(root: Path, conf: SweepConf, manifest: Manifest) -> Evaluation:
     replay = read_replay(root)
     variants = [load_variant(root, m.folder, conf, v, replay) for m, v in _pairs(manifest, conf) if m.status == OK]
     differences = {v.label: _differences(v, conf, replay, sum(1 for o in variants if o.paired)) for v in variants}
-    price = load_price(Path(conf.price.file), conf.price, datetime.now(UTC).date()) if conf.price else None
+    price = price_of(conf)
     money = money_of(variants, conf, price, replay)
     champion_measurement = next((v.measurement for v in variants if v.label == conf.champion), None)
     evidence = [
@@ -62,8 +61,10 @@ def _differences(variant: StoredVariant, conf: SweepConf, replay: ReplayProfile,
     if variant.paired is None or conf.champion is None:
         return ()
     names = [m.name for m in conf.metrics if m.name in PAIRED_METRICS]
+    # A candidate was named before the data was seen; without one, every challenger had its chance.
+    n_family = replay.grid.n_slices * n_challengers if n_challengers > 1 and conf.candidate is None else None
     return tuple(
-        paired_differences(variant.paired, name, conf.champion, variant.label, conf.confidence, n_windows=replay.grid.n_windows)
+        paired_differences(variant.paired, name, conf.champion, variant.label, conf.confidence, n_family, replay.grid.n_windows)
         for name in names
     )
 
@@ -142,7 +143,7 @@ def _comparison(
         champion=conf.champion,
         account=replay.account,
         parity=_parity(conf),
-        training_note=_training(variants, replay),
+        training_note=_training(variants, manifest),
         rows=tuple(rows),
         headline_metrics=headline,
         notes=(*_reasons(given), *_notes(conf, replay, price, variants)),
@@ -221,7 +222,9 @@ def _parity(conf: SweepConf) -> str:
     return "replay parity: not measured in this version"
 
 
-def _training(variants: Sequence[StoredVariant], replay: ReplayProfile) -> str:
+def _training(variants: Sequence[StoredVariant], manifest: Manifest) -> str:
+    if manifest.first_judged is None:
+        return "training: not known which rows a model was trained on, the log has no time column (replay.timestamp)"
     unknown = [v.label for v in variants if v.run.trained_until is None]
     held_back = [f"{v.label}: {v.run.n_in_training:,}" for v in variants if v.run.n_in_training]
     if unknown:
@@ -257,10 +260,6 @@ def _notes(conf: SweepConf, replay: ReplayProfile, price: Price | None, variants
 
 
 def _next(root: Path, conf: SweepConf, by_variant: dict[str, str]) -> str:
-    if conf.champion is None and conf.variants:
+    if conf.champion is None:
         return f"run again with champion={conf.variants[0].label} to compare on the same rows"
-    order = ("PASS", "UNDECIDED", "FAIL")
-    ranked = sorted(by_variant, key=lambda v: order.index(by_variant[v]) if by_variant[v] in order else 3)
-    if not ranked:
-        return f"harness status {root}"
-    return f"harness signoff {root} review={conf.review} candidate={ranked[0]}"
+    return f"harness signoff {root} review={conf.review}" if by_variant else f"harness status {root}"

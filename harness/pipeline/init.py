@@ -74,7 +74,7 @@ def _propose(
     id_column = guess.guess_id(columns)
     taken = {label_column.name, *([time_column] if time_column else []), *([id_column] if id_column else [])}
     taken |= {c.name for c in columns if guess.looks_like_score(c.name)}
-    guesses = [label_guess, positive_guess, Guess("task", "binary", "the label has two values"), time_guess]
+    guesses = [label_guess, positive_guess, guess.guess_task(label_column), time_guess]
     chosen, feature_guess = _features(columns, models, taken, features)
     slices, slice_guess = guess.guess_slices(columns, taken)
     guesses += [slice_guess, feature_guess, *([score_guess] if score_guess else [])]

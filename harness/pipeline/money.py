@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,8 +14,9 @@ from scipy.special import ndtri
 
 from harness.compare.pareto import pareto_front
 from harness.cost.cost import cost_of
-from harness.cost.price_sheet import Price
+from harness.cost.price_sheet import Price, load_price
 from harness.cost.traffic import scaled
+from harness.errors import ConfigError
 from harness.pipeline.stored_variant import StoredVariant
 from harness.records.conf import SweepConf
 from harness.records.money import CostRow, GainRow
@@ -32,6 +35,25 @@ class Money:
     vs: float | None = None
     vs_low: float | None = None
     vs_high: float | None = None
+
+
+def price_of(conf: SweepConf) -> Price | None:
+    """Return the price that is in force today, or None for `price=none`.
+
+    Raises
+    ------
+    ConfigError
+        When the sheet is refused, or gain and price are in different currencies.
+    """
+    if conf.price is None:
+        return None
+    price = load_price(Path(conf.price.file), conf.price, datetime.now(UTC).date())
+    currency = getattr(conf.gain, "currency", price.currency)
+    if currency != price.currency:
+        raise ConfigError(
+            f"gain.currency: gain is in {currency} and the price of {conf.price.sku} in {price.currency}; state both in one currency"
+        )
+    return price
 
 
 def money_of(variants: Sequence[StoredVariant], conf: SweepConf, price: Price | None, replay: ReplayProfile) -> dict[str, Money]:

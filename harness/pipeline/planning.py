@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from harness.device import cuda_driver
 from harness.errors import ConfigError, DeviceError
 from harness.inference.inspect import inspect_model
 from harness.inference.plan import plan_logged, plan_onnx
-from harness.pipeline.environment import package_folders
+from harness.pipeline.environment import sources
 from harness.pipeline.quality import Member
 from harness.records.conf import SweepConf, VariantConf
 from harness.records.model import ScoringPlan
@@ -49,14 +49,15 @@ def plan_sweep(conf: SweepConf, cache_dir: Path | None) -> Plan:
     contract.check_columns(log, conf.replay)
     plans = tuple(_plan(v, conf, log) for v in conf.variants)
     groups = tuple(dict.fromkeys(i.group for p in plans for i in p.inputs))
-    return Plan(log, plans, groups, code_hash(package_folders("replay", "slicing")))
+    return Plan(log, plans, groups, code_hash(sources("replay", "slicing", "records/replay.py", "pipeline/prepare.py")))
 
 
 def members_of(conf: SweepConf, plan: Plan, root: Path, cache_dir: Path) -> tuple[Member, ...]:
     """Give every variant its identities and its folder."""
     replay_key = folder_of(cache_dir, plan.log, conf.replay, plan.replay_code).name
-    code = code_hash(package_folders("kernels", "tallies", "metrics", "inference", "gain"))
-    own = {v.label: _own_identity(v, p, conf, replay_key, code) for v, p in zip(conf.variants, plan.plans, strict=True)}
+    r = conf.replay
+    rows_key = digest(plan.log.fingerprint, r.timestamp, repr(r.where), repr(r.training), r.limit)  # which rows are scored
+    own = {v.label: _own_identity(v, p, conf, rows_key, replay_key) for v, p in zip(conf.variants, plan.plans, strict=True)}
     found = []
     for variant, scoring, (label, text) in zip(conf.variants, plan.plans, conf.saved, strict=True):
         scores, alone = own[label]
@@ -67,18 +68,21 @@ def members_of(conf: SweepConf, plan: Plan, root: Path, cache_dir: Path) -> tupl
 
 
 def conf_hash(variant: VariantConf, conf: SweepConf) -> str:
-    """Hash what a stored result must not have changed in: the variant's and the replay's configuration."""
-    return digest(repr(variant), repr(conf.replay))
+    """Hash what a stored result must not have changed in: the replay's and the variant's configuration, less the words about it."""
+    plain = replace(variant, owner=None, use_case=None, kpi=None, fallback=None)
+    return digest(repr(plain), repr(conf.replay))
 
 
-def _own_identity(variant: VariantConf, plan: ScoringPlan, conf: SweepConf, replay_key: str, code: str) -> tuple[str, str]:
+def _own_identity(variant: VariantConf, plan: ScoringPlan, conf: SweepConf, rows_key: str, replay_key: str) -> tuple[str, str]:
     runtime = _runtime_version() if plan.source == "onnx" else None
-    scores = digest(
-        plan.sha256, plan.source, repr(plan.inputs), plan.output, plan.transform, plan.batch_rows, plan.device, runtime, replay_key
-    )
+    how = (plan.sha256, plan.source, repr(plan.inputs), plan.output, plan.transform, plan.batch_rows, plan.threads, plan.device, runtime)
+    scores = digest(*how, rows_key, code_hash(sources("inference", "replay")))
     rule = repr(conf.gain) if variant.threshold.maximise else None
     metrics = [repr(m) for m in conf.metrics]
-    quality = digest(scores, repr(variant.threshold), rule, str(variant.trained_until), metrics, conf.confidence, conf.seed, code)
+    code = code_hash(sources("kernels", "tallies", "metrics", "gain", "records", "pipeline/quality.py"))
+    quality = digest(
+        scores, replay_key, repr(variant.threshold), rule, str(variant.trained_until), metrics, conf.confidence, conf.seed, code
+    )
     return scores, quality
 
 

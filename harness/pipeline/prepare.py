@@ -13,17 +13,18 @@ from numpy.typing import NDArray
 from harness.errors import ReplayError
 from harness.records.comparison import RowAccount
 from harness.records.conf import ReplayConf
-from harness.records.replay import IMMATURE, JUDGED, REFERENCE, InputGroup, LogFiles, PreparedReplay, RowBatch
+from harness.records.replay import IMMATURE, JUDGED, REFERENCE, TUNING, InputGroup, LogFiles, PreparedReplay, RowBatch
 from harness.records.tally import ALL, Grid
 from harness.replay import prepared
 from harness.replay.arrow_reader import LogReader
-from harness.replay.columns_file import ArrayWriter, write_array, write_texts
+from harness.replay.columns_file import ArrayWriter, TextWriter, write_array
 from harness.replay.ranges import Ranges
 from harness.slicing import windows as time_windows
-from harness.slicing.columns import BandEncoder, CategoryEncoder, cross
+from harness.slicing.columns import BandEncoder, CategoryEncoder, cross, refuse_same_names
 from harness.slicing.periods import RowRoles, microseconds, roles_of
 
 Progress = Callable[[int, int], None]
+_PERIODS = ((REFERENCE | TUNING, "reference and tuning period"), (REFERENCE, "reference period"), (TUNING, "tuning period"))
 
 
 def prepare(
@@ -93,10 +94,10 @@ def _add_groups(log: LogFiles, conf: ReplayConf, groups: Sequence[InputGroup], f
 
 
 def _as_of(conf: ReplayConf, reader: LogReader) -> int | None:
+    if conf.timestamp and conf.label_maturity.as_of:
+        return microseconds(conf.label_maturity.as_of)
     span = reader.time_range()
-    if span is None:
-        return None
-    return microseconds(conf.label_maturity.as_of) if conf.label_maturity.as_of else span[1]
+    return None if span is None else span[1]
 
 
 def _notes(conf: ReplayConf) -> list[str]:
@@ -111,13 +112,15 @@ def _notes(conf: ReplayConf) -> list[str]:
 
 
 def _nan_notes(n_nan: dict[str, int], groups: Sequence[InputGroup]) -> list[str]:
-    used = {name for group in groups for name in group.columns}
-    with_nan = sorted(((k, v) for k, v in n_nan.items() if v and k in used), key=lambda item: -item[1])
-    if not with_nan:
-        return []
-    most = ", ".join(f"{k} {v:,}" for k, v in with_nan[:4])
-    more = f" and {len(with_nan) - 4} more" if len(with_nan) > 4 else ""
-    return [f"features with missing values, passed to the models as NaN (rows): {most}{more}"]
+    notes = []
+    for texts, passed_as in ((False, "NaN"), (True, "the empty text")):
+        used = {name for group in groups for name in group.columns if (group.dtype == "string") is texts}
+        missing = sorted(((k, v) for k, v in n_nan.items() if v and k in used), key=lambda item: -item[1])
+        if missing:
+            most = ", ".join(f"{k} {v:,}" for k, v in missing[:4])
+            more = f" and {len(missing) - 4} more" if len(missing) > 4 else ""
+            notes.append(f"features with missing values, passed to the models as {passed_as} (rows): {most}{more}")
+    return notes
 
 
 class _Core:
@@ -141,7 +144,7 @@ class _Core:
         mature = in_judged & ((roles & IMMATURE) == 0)
         judged = mature & (labels >= 0)
         self.judged.append(np.where(judged, labels, np.int8(-1)))
-        self.tuning.append(np.where((roles & 2) > 0, labels, np.int8(-1)))
+        self.tuning.append(np.where((roles & TUNING) > 0, labels, np.int8(-1)))
         self.roles.append(roles)
         if self.times is not None and batch.timestamps_us is not None:
             self.times.append(batch.timestamps_us[kept])
@@ -161,8 +164,8 @@ class _Core:
         counts = self.counts
         counts.filtered += batch.n_rows - len(batch.labels)
         counts.training += n_training
-        for bits, name in ((3, "reference and tuning period"), (1, "reference period"), (2, "tuning period")):
-            counts.by_period[name] = counts.by_period.get(name, 0) + int(((roles & 3) == bits).sum())
+        for bits, name in _PERIODS:
+            counts.by_period[name] = counts.by_period.get(name, 0) + int(((roles & (REFERENCE | TUNING)) == bits).sum())
         counts.immature += int(in_judged.sum() - mature.sum())
         counts.unlabelled += int(mature.sum() - judged.sum())
         counts.judged += int(judged.sum())
@@ -247,22 +250,21 @@ class _Core:
         dense, names = cross([final[c][0][in_judged] for c in names_of], [final[c][1] for c in names_of])
         ids = np.zeros(len(in_judged), np.int32)
         ids[in_judged] = dense
-        return ids, names
+        return ids, refuse_same_names("*".join(names_of), names)
 
     def _windows(self) -> tuple[str, ...]:
-        conf = self.conf
+        windows, rows = self.conf.windows, self.conf.window_rows
         judged = self.judged.mapped() >= 0
-        if conf.windows and self.times is not None:
-            keys = time_windows.window_keys(self.times.mapped(), conf.windows)
-            names = [(k, time_windows.window_name(k, conf.windows)) for k in np.unique(keys[judged]).tolist()]
-        elif conf.window_rows:
-            keys = np.maximum(np.cumsum(judged) - 1, 0) // conf.window_rows
-            names = [(k, time_windows.row_window_name(k, conf.window_rows)) for k in np.unique(keys[judged]).tolist()]
+        if windows and self.times is not None:
+            ids, present = time_windows.dense(time_windows.window_keys(self.times.mapped(), windows), judged)
+            names = [time_windows.window_name(k, windows) for k in present.tolist()]
+        elif rows:
+            ids, present = time_windows.dense(np.maximum(np.cumsum(judged) - 1, 0) // rows, judged)
+            names = [time_windows.row_window_name(k, rows) for k in present.tolist()]
         else:
             return (ALL,)
-        ids, _ = time_windows.dense(keys, judged)
         write_array(self.folder / "window_ids.arrow", ids)
-        return (ALL, *(name for _, name in names))
+        return (ALL, *names)
 
 
 def _listed(account: RowAccount) -> str:
@@ -273,29 +275,22 @@ class _Tensors:
     """One row-major matrix per input group."""
 
     def __init__(self, folder: Path, groups: Sequence[InputGroup], log: LogFiles) -> None:
-        self.folder, self.groups = folder, groups
-        self._texts: dict[int, list[NDArray[Any]]] = {i: [] for i, g in enumerate(groups) if g.dtype == "string"}
-        self._writers: dict[int, ArrayWriter] = {}
-        for i, group in enumerate(groups):
-            if i not in self._texts:
-                width = sum(c.width for c in (log.column(name) for name in group.columns) if c is not None)
-                dtype = {"float": np.float32, "double": np.float64, "int64": np.int64}[group.dtype]
-                self._writers[i] = ArrayWriter(prepared.tensor_file(folder, group), dtype, width)
+        self._writers = [_tensor_writer(folder, group, log) for group in groups]
 
     def add(self, batch: RowBatch, kept: NDArray[np.bool_]) -> None:
         """Append the kept rows of a batch."""
-        for i, rows in enumerate(batch.tensors):
-            if i in self._texts:
-                self._texts[i].append(rows[kept])
-            else:
-                self._writers[i].append(rows[kept])
+        for writer, rows in zip(self._writers, batch.tensors, strict=True):
+            writer.append(rows[kept])
 
     def finish(self) -> None:
         """Write every tensor file."""
-        for writer in self._writers.values():
+        for writer in self._writers:
             writer.finish()
-        for i, parts in self._texts.items():
-            path = prepared.tensor_file(self.folder, self.groups[i])
-            temporary = path.with_suffix(".tmp")
-            write_texts(temporary, np.concatenate(parts))
-            temporary.replace(path)
+
+
+def _tensor_writer(folder: Path, group: InputGroup, log: LogFiles) -> ArrayWriter | TextWriter:
+    path = prepared.tensor_file(folder, group)
+    if group.dtype == "string":
+        return TextWriter(path, len(group.columns))
+    width = sum(c.width for c in (log.column(name) for name in group.columns) if c is not None)
+    return ArrayWriter(path, {"float": np.float32, "double": np.float64, "int64": np.int64}[group.dtype], width)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -16,6 +17,19 @@ _LINE_EVERY_S = 60.0
 def say(text: str) -> None:
     """Print one line for the person who waits."""
     print(text, file=sys.stderr, flush=True)  # noqa: T201
+
+
+@contextmanager
+def printing() -> Iterator[None]:
+    """Print on standard output; a reader who has left (`| head`) changes neither the work nor the exit code."""
+    try:
+        yield
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains once more at its end
+    except OSError as trouble:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        say(f"harness: standard output cannot be written ({trouble.strerror}); what was to be printed stands in the results folder")
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.errors import ReplayError
+from harness.errors import ReplayError, ScoreError
 from harness.records.conf import SweepConf, VariantConf
 from harness.records.model import ScoringPlan
 from harness.records.replay import PreparedReplay
@@ -76,6 +76,8 @@ def run_quality(
         elapsed_s=time.perf_counter() - began,
         scores_reused=bool(result and result.scores_reused),
         batch_rows=member.plan.batch_rows,
+        metrics=tuple(repr(m) for m in conf.metrics),
+        seed=conf.seed,
     )
     store.write_run(member.folder, record)
     return record
@@ -117,8 +119,8 @@ def score_and_reduce(
         files.write_columns(member.folder / store.PAIRED, to_columns(paired))
     # A pair on the very rows that are judged alone has ordered them already.
     ordered = paired.challenger_ranks if paired is not None and same_rows else None
-    needs_ranks = ordered is None and any(m.needs_ranks for m in conf.metrics)
-    tally = tally_binary(scores, labels, prepared.slice_ids, prepared.window_ids, prepared.grid, threshold, with_ranks=needs_ranks)
+    with_ranks = ordered is None
+    tally = tally_binary(scores, labels, prepared.slice_ids, prepared.window_ids, prepared.grid, threshold, with_ranks=with_ranks)
     tally = replace(tally, ranks=ordered) if ordered is not None else tally
     files.write_columns(member.folder / store.TALLIES, to_columns(tally))
     channel.progress(prepared.n_rows)
@@ -158,7 +160,12 @@ def _scores(plan: ScoringPlan, prepared: PreparedReplay, channel: Channel) -> ND
     reported = time.monotonic()
     for start in range(0, prepared.n_rows, plan.batch_rows):
         stop = min(start + plan.batch_rows, prepared.n_rows)
-        scores[start:stop] = score([t[start:stop] for t in tensors])
+        batch = score([t[start:stop] for t in tensors])
+        if len(batch) != stop - start:
+            raise ScoreError(
+                f"model.output: '{plan.output}' gave {len(batch)} scores for {stop - start} rows, wanted one a row; name another output"
+            )
+        scores[start:stop] = batch
         if time.monotonic() - reported > _REPORT_EVERY_S:
             reported = time.monotonic()
             channel.progress(stop)
@@ -167,7 +174,10 @@ def _scores(plan: ScoringPlan, prepared: PreparedReplay, channel: Channel) -> ND
 
 def _champion_threshold(champion: Member | None) -> float | None:
     record = store.read_run(champion.folder) if champion else None
-    return record.threshold if record and record.status == OK else None
+    if record is None or record.status != OK:
+        return None
+    assert record.threshold is not None  # whoever was scored has decided at some threshold
+    return record.threshold
 
 
 def _threshold(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from harness.pipeline.evaluate import Evaluation
+from harness.pipeline.progress import printing
 from harness.records.conf import SweepConf
 from harness.report.comparison_files import comparison_csv, comparison_json, comparison_markdown
 from harness.report.metric_frames import differences_frame
@@ -40,4 +41,5 @@ def write_signoff(root: Path, evaluation: Evaluation, conf: SweepConf) -> Path:
 
 def show(evaluation: Evaluation) -> None:
     """Print the table on standard output."""
-    render(evaluation.comparison, report_console())
+    with printing():
+        render(evaluation.comparison, report_console())

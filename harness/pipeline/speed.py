@@ -20,6 +20,7 @@ from harness.meters.schedule import blocks
 from harness.meters.steady import warm_up_until_steady, why_unsteady
 from harness.meters.summary import summarise
 from harness.meters.trial import timed_trial
+from harness.pipeline.environment import sources
 from harness.pipeline.quality import Member
 from harness.records.conf import MeasureConf, SweepConf
 from harness.records.measurement import Machine, Measurement
@@ -28,7 +29,7 @@ from harness.records.replay import PreparedReplay
 from harness.records.trial import Trial, WarmUp
 from harness.runs import folder as files
 from harness.runs import store
-from harness.runs.identity import digest
+from harness.runs.identity import code_hash, digest
 from harness.units import human_seconds
 from harness.workers.child import Channel, Child
 
@@ -100,24 +101,28 @@ class Timed:
         return outcome.value
 
 
-def set_identity(members: Sequence[Member], conf: MeasureConf, machine: str) -> str:
-    """Hash what the speed phase depends on: the set of variants, the protocol, the machine."""
-    return digest([sorted(m.identity.scores for m in members), repr(conf), machine])
+def set_identity(members: Sequence[Member], conf: SweepConf, machine: str) -> str:
+    """Hash what the speed phase depends on: the set of variants, the protocol, the machine, and the code that measures."""
+    code = code_hash(sources("meters", "inference", "pipeline/speed.py"))
+    return digest([sorted(m.identity.scores for m in members), repr(conf.measure), conf.seed, conf.confidence, machine, code])
 
 
 def run_speed(members: Sequence[Member], conf: SweepConf, prepared: PreparedReplay, say: Callable[[str], None]) -> None:
     """Time every variant that was scored, unless this very set was timed already; writes `measurement.json` of each."""
+    if conf.measure.protocol == "none":
+        for member in members:
+            if store.read_measurement(member.folder) is None:  # what was measured before stays where it is
+                _write(member, not_measured(member.conf.label, "none", "measure=none"))
+        return
     to_time = [m for m in members if m.plan.source == "onnx"]
     for member in members:
-        if conf.measure.protocol == "none":
-            _write(member, not_measured(member.conf.label, "none", "measure=none"))
-        elif member.plan.source != "onnx":
+        if member.plan.source != "onnx":
             reason = "its score stands in the log, nothing was run"
             _write(member, not_measured(member.conf.label, recorded_name(conf.measure), reason))
-    if conf.measure.protocol == "none" or not to_time:
+    if not to_time:
         return
     machine = capture()
-    identity = set_identity(to_time, conf.measure, f"{machine.cpu_model}|{machine.n_cores}")
+    identity = set_identity(to_time, conf, f"{machine.cpu_model}|{machine.n_cores}")
     if not conf.force and all(_timed_in(m, identity) for m in to_time):
         say("speed: this set of variants was timed on this machine already")
         return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -14,8 +15,9 @@ from harness.errors import ConfigError, ResultsError, one_of
 from harness.pipeline import reports
 from harness.pipeline.evaluate import evaluate
 from harness.pipeline.planning import conf_hash
-from harness.pipeline.progress import say
+from harness.pipeline.progress import printing, say
 from harness.records.conf import SweepConf
+from harness.records.evidence import Signoff
 from harness.records.run import OK, PENDING
 from harness.report.table import report_console
 from harness.runs import folder as files
@@ -41,30 +43,40 @@ def signoff(directory: str, overrides: Sequence[str], config_dirs: Sequence[str]
     with files.writing(root):
         evaluation = evaluate(root, conf, manifest)
         review = reports.write_signoff(root, evaluation, conf)
-    sign = evaluation.signoff
+    with printing():
+        _print_signoff(evaluation.signoff, review)
+    return evaluation.signoff.exit_code
+
+
+def _print_signoff(sign: Signoff, review: Path) -> None:
     console = report_console()
     table = Table(box=None, pad_edge=False)
     for title in ("challenger", "gate", "status", "why"):
         table.add_column(title, overflow="fold")
-    for verdict in sign.verdicts:
+    for verdict in [v for v in sign.verdicts if sign.candidate in (None, v.variant)]:
         for i, gate in enumerate(verdict.gates):
             table.add_row(verdict.variant if i == 0 else "", gate.gate, gate.status, gate.sentence)
     console.print(table, markup=False) if sign.verdicts else None
     console.print(f"\n{sign.status}: {sign.reason}", markup=False, highlight=False, soft_wrap=True)
     console.print(f"written: {review}", markup=False, highlight=False, soft_wrap=True)
-    return sign.exit_code
 
 
 def status(directory: str) -> int:
     """Say how far a running or interrupted sweep is."""
     root = Path(directory)
     manifest = read_manifest(root)
+    with printing():
+        _print_status(root, manifest)
+    return 0
+
+
+def _print_status(root: Path, manifest: Manifest) -> None:
     console = report_console()
     running = _is_running(root)
     ended = len(manifest.members) - manifest.n_pending
     state = "running" if running else "finished" if manifest.phase == "done" else "interrupted"
     console.print(
-        f"{manifest.name}: {state}, phase {manifest.phase}, {ended} of {len(manifest.members)} variants scored, last change {manifest.updated_at}",
+        f"{manifest.name}: {state}, phase {manifest.phase}, {ended} of {len(manifest.members)} variants ended, last change {manifest.updated_at}",
         highlight=False,
     )
     for member in manifest.members:
@@ -75,8 +87,13 @@ def status(directory: str) -> int:
             soft_wrap=True,
         )
     if state == "interrupted":
-        console.print(f"next: harness sweep {' '.join(manifest.overrides)}", markup=False, highlight=False, soft_wrap=True)
-    return 0
+        console.print(f"next: {_command_of(manifest)}", markup=False, highlight=False, soft_wrap=True)
+
+
+def _command_of(manifest: Manifest) -> str:
+    """Return the command that goes on with a sweep, as a shell takes it."""
+    dirs = [part for folder in manifest.conf_dirs for part in ("--config-dir", folder)]
+    return shlex.join(["harness", "sweep", *dirs, *manifest.overrides])
 
 
 def _is_running(root: Path) -> bool:
@@ -118,5 +135,5 @@ def _unchanged(manifest: Manifest, conf: SweepConf) -> None:
         if now.get(member.variant) != member.conf_hash:
             raise ConfigError(
                 f"variant '{member.variant}': its configuration or the replay's has changed since the sweep;"
-                f" run it again: harness sweep {' '.join(manifest.overrides)}"
+                f" run it again: {_command_of(manifest)}"
             )

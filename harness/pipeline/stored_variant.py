@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness.meters.not_measured import not_measured
 from harness.records.conf import SweepConf, VariantConf
 from harness.records.measurement import Measurement
 from harness.records.metric import MetricValues
@@ -41,8 +42,10 @@ def load_variant(root: Path, name: str, conf: SweepConf, variant: VariantConf, r
     tally = binary_from_columns(files.read_columns(path / store.TALLIES))
     paired_file = path / store.PAIRED
     paired = paired_from_columns(files.read_columns(paired_file)) if paired_file.is_file() and conf.champion else None
-    names = [m.name for m in conf.metrics]
-    values = store.read_metrics(path, replay.grid, names, conf.confidence) or tuple(
-        m.compute(tally, conf.confidence, conf.seed) for m in conf.metrics if tally.ranks is not None or not m.needs_ranks
-    )
-    return StoredVariant(variant, run, tally, paired, values, store.read_measurement(path))
+    is_stored = {repr(m) for m in conf.metrics} <= set(run.metrics) and run.seed == conf.seed
+    values = store.read_metrics(path, replay.grid, [m.name for m in conf.metrics], conf.confidence) if is_stored else None
+    if values is None:
+        values = tuple(m.compute(tally, conf.confidence, conf.seed) for m in conf.metrics)
+    skipped = not_measured(variant.label, "none", "measure=none")
+    measurement = skipped if conf.measure.protocol == "none" else store.read_measurement(path)
+    return StoredVariant(variant, run, tally, paired, values, measurement)

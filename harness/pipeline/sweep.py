@@ -13,14 +13,14 @@ from pathlib import Path
 import numpy as np
 
 from harness.config import Composer, compose_sweep
-from harness.cost.price_sheet import load_price
 from harness.cost.traffic import traffic_from
 from harness.meters.machine import capture
 from harness.pipeline import environment, reports
 from harness.pipeline.evaluate import evaluate
+from harness.pipeline.money import price_of
 from harness.pipeline.planning import Plan, conf_hash, members_of, plan_sweep
 from harness.pipeline.prepare import prepare
-from harness.pipeline.progress import bar, say
+from harness.pipeline.progress import bar, printing, say
 from harness.pipeline.quality import Member, run_quality
 from harness.pipeline.speed import estimate_s, run_speed
 from harness.records.conf import SweepConf
@@ -43,8 +43,7 @@ def sweep(overrides: Sequence[str], config_dirs: Sequence[str], dry_run: bool) -
         say(f"conf: your {option} is used instead of the shipped one")
     cache_dir = Path(conf.cache_dir)
     plan = plan_sweep(conf, None if dry_run else cache_dir)
-    if conf.price is not None:
-        load_price(Path(conf.price.file), conf.price, datetime.now(UTC).date())
+    price_of(conf)
     if dry_run:
         _say_plan(conf, plan)
         return 0
@@ -165,7 +164,7 @@ def _now() -> str:
 
 
 def _say_plan(conf: SweepConf, plan: Plan) -> None:
-    n_rows, n_variants = plan.log.n_rows, len(conf.variants)
+    n_rows, n_variants = min(plan.log.n_rows, conf.replay.limit or plan.log.n_rows), len(conf.variants)
     widths = [
         sum(c.width for c in (plan.log.column(name) for name in g.columns) if c) * (4 if g.dtype == "float" else 8) for g in plan.groups
     ]
@@ -174,15 +173,15 @@ def _say_plan(conf: SweepConf, plan: Plan) -> None:
     onnx = [p for p in plan.plans if p.source == "onnx"]
     lines = [
         f"{conf.name}: {n_variants} variants: {', '.join(v.label for v in conf.variants)}",
-        f"rows: up to {min(n_rows, conf.replay.limit or n_rows):,} of {len(plan.log.paths)} file(s)",
+        f"rows: up to {n_rows:,} of {len(plan.log.paths)} file(s)",
         f"disk: {human_bytes(n_rows * row_bytes)} of prepared replay under {conf.cache_dir}, {human_bytes(4.0 * n_rows * n_variants)} of scores under {conf.results_dir}",
         f"memory: about {human_bytes(40.0 * n_rows + 3e8)} in one child at a time, besides mapped pages",
         f"time: speed phase {human_seconds(estimate_s(len(onnx), conf.measure) if conf.measure.protocol != 'none' else 0.0)};"
         f" quality phase {_quality_estimate(onnx, n_rows)}",
         "dry run: nothing was written",
     ]
-    for line in lines:
-        say(line)
+    with printing():
+        print("\n".join(lines))  # noqa: T201
 
 
 def _quality_estimate(plans: Sequence[ScoringPlan], n_rows: int) -> str:

@@ -56,7 +56,11 @@ class Evidence:
 
 @dataclass(frozen=True)
 class GateResult:
-    """What one gate says of one challenger: status, the figure it looked at, the limit, and a sentence."""
+    """What one gate says of one challenger: status, the figure it looked at, the limit, and a sentence.
+
+    `limit_value` is the limit as a number, where it is one, and `limit_on` the column of `comparison.csv` that it bounds, whose
+    name gives the unit ("latency_single_p99_ms").
+    """
 
     gate: str
     variant: str
@@ -65,6 +69,8 @@ class GateResult:
     limit: str
     sentence: str
     details: tuple[str, ...] = ()
+    limit_value: float | None = None
+    limit_on: str | None = None
 
 
 @dataclass(frozen=True)

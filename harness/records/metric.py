@@ -7,6 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+MIN_CLASS_ROWS = 20  # of a class: below it DeLong's normal approximation is not relied on, so an AUC is shown and not gated
+PAIRED_METRIC_NAMES = ("accuracy", "recall", "fpr", "selection_rate", "log_loss", "brier", "auc")  # those that have `Differences`
+
 
 @dataclass(frozen=True)
 class MetricValues:
@@ -30,7 +33,9 @@ class Differences:
     """Challenger minus champion for one metric over all cells, on the same rows; arrays are [n_cells].
 
     `difference` is challenger_value - champion_value, `se` its standard error (NaN where undefined). `p_value` is
-    two-sided for "no difference". `higher_is_better` gives the direction in which a gate reads it.
+    two-sided for "no difference". `higher_is_better` gives the direction in which a gate reads it. `n_fewest_class` is
+    the number of rows of the rarer class, for a metric whose interval rests on both classes; None for every other. Cells below
+    `MIN_CLASS_ROWS` are shown and not gated.
     """
 
     metric: str
@@ -50,3 +55,11 @@ class Differences:
     p_value: NDArray[np.float64]
     p_value_corrected: NDArray[np.float64]
     correction: str
+    n_fewest_class: NDArray[np.int64] | None = None
+
+    @property
+    def is_gateable(self) -> NDArray[np.bool_]:
+        """Whether a cell has enough rows of each class for its interval to be gated; bool [n_cells]."""
+        if self.n_fewest_class is None:
+            return np.ones(len(self.n), dtype=np.bool_)
+        return self.n_fewest_class >= MIN_CLASS_ROWS

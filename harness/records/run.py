@@ -24,7 +24,7 @@ class RunRecord:
     """`run.json` of one variant.
 
     `threshold` is the number that decided, whatever rule found it; `n_judged` the rows that were judged,
-    `n_in_training` those of the judged period that the variant had learned from.
+    `n_in_training` those of the judged period that the variant had learned from. `metrics` and `seed` made the stored values.
     """
 
     variant: str
@@ -44,3 +44,5 @@ class RunRecord:
     elapsed_s: float | None
     scores_reused: bool
     batch_rows: int
+    metrics: tuple[str, ...]
+    seed: int

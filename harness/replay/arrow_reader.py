@@ -17,11 +17,10 @@ from numpy.typing import NDArray
 from harness.errors import ReplayError, did_you_mean, one_of
 from harness.records.conf import ReplayConf
 from harness.records.replay import Categories, InputGroup, LogColumn, LogFiles, RowBatch
+from harness.replay.features import FeatureReader, numbers
 from harness.replay.fingerprint import fingerprint
 
 BATCH_ROWS = 131_072
-EXACT_IN_FLOAT32 = 2**24  # integers above it are not all representable in a float32 significand of 24 bits
-_DTYPES = {"float": np.float32, "double": np.float64, "int64": np.int64}
 
 
 def list_files(path: str) -> tuple[Path, ...]:
@@ -123,6 +122,7 @@ class LogReader:
 
     def __init__(self, log: LogFiles, conf: ReplayConf, groups: Sequence[InputGroup]) -> None:
         self.log, self.conf, self.groups = log, conf, tuple(groups)
+        self._features = FeatureReader(conf.nan)
         self._n_kept = 0
         self._dataset = ds.dataset([str(p) for p in log.paths], format=_format(log.paths[0]))
         self._label_values: set[Any] = set()
@@ -135,15 +135,16 @@ class LogReader:
         return list(dict.fromkeys(wanted))
 
     def time_range(self) -> tuple[int, int] | None:
-        """First and last timestamp in microseconds (UTC), or None where the log has no time column."""
+        """First and last timestamp in microseconds (UTC), or None where the log has no time column or no time in it."""
         if self.conf.timestamp is None:
             return None
-        first, last = 2**63 - 1, -(2**63)
+        found: list[int] = []
         for batch in self._batches([self.conf.timestamp]):
-            times = self._times(batch)
+            # `where` may leave out the rows without a time; those that it keeps are refused when they are decoded.
+            times = self._times(batch.filter(batch.column(0).is_valid()))
             if times is not None and len(times):
-                first, last = min(first, int(times.min())), max(last, int(times.max()))
-        return first, last
+                found += [int(times.min()), int(times.max())]
+        return (min(found), max(found)) if found else None
 
     def __iter__(self) -> Iterator[RowBatch]:
         """Decode the log once; `limit` rows when the configuration says so."""
@@ -187,9 +188,9 @@ class LogReader:
             labels=self._labels(kept),
             timestamps_us=self._times(kept),
             categories=tuple(_categories(kept.column(s.column)) for s in plain),
-            numbers=tuple(_numbers(kept.column(s.column)) for s in banded),
+            numbers=tuple(numbers(kept.column(s.column)) for s in banded),
             keep=keep,
-            tensors=tuple(self._tensors(kept)),
+            tensors=tuple(self._features.tensor(kept, group) for group in self.groups),
         )
 
     def _times(self, batch: pa.RecordBatch) -> NDArray[np.int64] | None:
@@ -210,72 +211,18 @@ class LogReader:
 
     def _labels(self, batch: pa.RecordBatch) -> NDArray[np.int8]:
         encoded = _categories(batch.column(self.conf.label))
-        self._label_values |= {v for v in encoded.values if v is not None and v == v}
+        counts = np.bincount(encoded.codes + 1, minlength=len(encoded.values) + 1)
+        # A dictionary may list values that no kept row has.
+        self._label_values |= {v for v, n in zip(encoded.values, counts[1:], strict=True) if n and v is not None}
         positive = self.conf.positive
         check_labels(self.conf.label, self._label_values, positive, final=False)
-        table = np.array([-1 if v is None or v != v else int(v == positive) for v in encoded.values] + [-1], np.int8)
+        table = np.array([-1 if v is None else int(v == positive) for v in encoded.values] + [-1], np.int8)
         return table[encoded.codes]
 
     def finish(self) -> None:
         """Check what only the whole log can tell: that labels exist and hold the positive value."""
         if self._n_kept:  # where no row passes `where`, the labels are not to blame
             check_labels(self.conf.label, self._label_values, self.conf.positive, final=True)
-
-    def _tensors(self, batch: pa.RecordBatch) -> Iterator[NDArray[Any]]:
-        for group in self.groups:
-            yield self._tensor(batch, group)
-
-    def _tensor(self, batch: pa.RecordBatch, group: InputGroup) -> NDArray[Any]:
-        if group.dtype == "string":
-            rows = np.empty((batch.num_rows, len(group.columns)), object)
-            for j, name in enumerate(group.columns):
-                rows[:, j] = pc.fill_null(batch.column(name).cast(pa.string()), "").to_numpy(zero_copy_only=False)
-            return rows
-        first = self.log.column(group.columns[0])
-        dtype = _DTYPES[group.dtype]
-        if first is not None and first.kind == "tensor":
-            flat = np.asarray(batch.column(first.name).flatten().to_numpy(zero_copy_only=False), dtype)
-            rows = flat.reshape(batch.num_rows, first.width)
-            self._check(first.name, rows)
-            return rows
-        rows = np.empty((batch.num_rows, len(group.columns)), dtype)
-        for j, name in enumerate(group.columns):
-            rows[:, j] = self._feature(batch.column(name), name, group.dtype)
-        return rows
-
-    def _feature(self, column: pa.Array, name: str, dtype: str) -> NDArray[Any]:
-        if pt.is_integer(column.type) and dtype == "float" and len(column):
-            bounds = pc.min_max(column)
-            largest = max(abs(bounds["min"].as_py() or 0), abs(bounds["max"].as_py() or 0))
-            if largest > EXACT_IN_FLOAT32:
-                raise ReplayError(
-                    f"replay.features: column '{name}' holds {largest}, above 2^24, which float32 does not hold exactly;"
-                    " give the model an int64 or double input, or leave the column out"
-                )
-        if dtype == "int64" and column.null_count:
-            raise ReplayError(
-                f"replay.features: column '{name}' has {column.null_count} nulls and its model input is int64, which has no NaN; fill them in"
-            )
-        values = column.to_numpy(zero_copy_only=False) if dtype == "int64" else _numbers(column)
-        self._check(name, values)
-        with np.errstate(over="ignore"):
-            narrow = values.astype(_DTYPES[dtype])
-        if dtype == "float" and np.isinf(narrow).any():
-            raise ReplayError(f"replay.features: column '{name}' holds values beyond float32; scale it, or give the model a double input")
-        return np.asarray(narrow)
-
-    def _check(self, name: str, values: NDArray[Any]) -> None:
-        if values.dtype.kind != "f":
-            return
-        n_infinite = int(np.isinf(values).sum())
-        if n_infinite:
-            raise ReplayError(
-                f"replay.features: column '{name}' holds infinity in {n_infinite} rows of one batch; replace it by a number or by null"
-            )
-        if self.conf.nan == "refuse" and np.isnan(values).any():
-            raise ReplayError(
-                f"replay.features: column '{name}' holds NaN or null, and replay.nan is refuse; fill them in or set nan: pass"
-            )
 
 
 def check_labels(name: str, values: set[Any], positive: Any, final: bool) -> None:
@@ -316,12 +263,11 @@ def _categories(column: pa.Array) -> Categories:
         column = pc.if_else(pc.is_nan(column), pa.scalar(None, column.type), column)
     encoded = column if pt.is_dictionary(column.type) else pc.dictionary_encode(column)
     codes = np.asarray(pc.fill_null(encoded.indices.cast(pa.int32()), -1).to_numpy(zero_copy_only=False), np.int32)
-    return Categories(codes, tuple(encoded.dictionary.to_pylist()))
+    return Categories(codes, _values(encoded.dictionary))
 
 
-def _numbers(column: pa.Array) -> NDArray[np.float64]:
-    if pt.is_dictionary(column.type):
-        column = column.dictionary_decode()
-    if pt.is_boolean(column.type):
-        column = column.cast(pa.int8())
-    return np.asarray(column.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False), np.float64)
+def _values(dictionary: pa.Array) -> tuple[Any, ...]:
+    values = dictionary.to_pylist()
+    if pt.is_float32(dictionary.type):  # 0.1, and not 0.10000000149011612, names the float32
+        values = [v if v is None else float(str(np.float32(v))) for v in values]
+    return tuple(None if v is None or v != v else v for v in values)

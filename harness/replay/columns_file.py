@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 
@@ -52,16 +53,39 @@ class ArrayWriter:
         self._raw.unlink()
 
 
+class TextWriter:
+    """Appends rows of texts to an Arrow file, one record batch per block, so that memory does not grow with the rows."""
+
+    def __init__(self, path: Path, width: int) -> None:
+        self.path, self.width = path, width
+        self._temporary = path.with_suffix(".tmp")
+        self._schema = pa.schema([("values", pa.list_(pa.large_string(), width))])
+        self._sink: Any = None
+        self._writer: Any = None
+
+    def append(self, rows: NDArray[np.object_]) -> None:
+        """Append texts [n, width]; None, a missing text, is written as the empty text, which is what models get."""
+        if self._writer is None:
+            self._sink = pa.OSFile(str(self._temporary), "wb")
+            self._writer = pa.ipc.new_file(self._sink, self._schema)
+        flat = pc.fill_null(pa.array(rows.reshape(-1), pa.large_string()), "")
+        column = pa.FixedSizeListArray.from_arrays(flat, type=self._schema.field(0).type)
+        self._writer.write_batch(pa.record_batch([column], schema=self._schema))
+
+    def finish(self) -> None:
+        """Close the file and give it its name."""
+        if self._writer is None:
+            self.append(np.empty((0, self.width), object))
+        self._writer.close()
+        self._sink.close()
+        self._temporary.replace(self.path)
+
+
 def write_array(path: Path, rows: NDArray[Any]) -> None:
     """Write an array [n] or [n, width] as the one column `values` of an Arrow file."""
     flat = pa.array(np.asarray(rows).reshape(-1))
     column = flat if rows.ndim == 1 else pa.FixedSizeListArray.from_arrays(flat, rows.shape[1])
     _write(path, column)
-
-
-def write_texts(path: Path, rows: NDArray[np.object_]) -> None:
-    """Write texts [n, width] as a column of fixed-size lists."""
-    _write(path, pa.FixedSizeListArray.from_arrays(pa.array(rows.reshape(-1), pa.large_string()), rows.shape[1]))
 
 
 def _write(path: Path, column: pa.Array) -> None:
@@ -73,9 +97,12 @@ def _write(path: Path, column: pa.Array) -> None:
 def read_array(path: Path) -> NDArray[Any]:
     """Map the array of an Arrow file read-only, without a copy; texts come back as an object array."""
     source = pa.memory_map(str(path))
-    column = pa.ipc.open_file(source).get_batch(0).column(0)
+    reader = pa.ipc.open_file(source)
+    column = reader.get_batch(0).column(0)
     if not pa.types.is_fixed_size_list(column.type):
         return np.asarray(column.to_numpy(zero_copy_only=True))
     if pa.types.is_large_string(column.type.value_type):
-        return np.asarray(column.flatten().to_numpy(zero_copy_only=False), object).reshape(-1, column.type.list_size)
+        blocks = (reader.get_batch(i).column(0).flatten() for i in range(reader.num_record_batches))
+        texts = [np.asarray(block.to_numpy(zero_copy_only=False), object) for block in blocks]
+        return np.concatenate(texts).reshape(-1, column.type.list_size)
     return np.asarray(column.values.to_numpy(zero_copy_only=True)).reshape(-1, column.type.list_size)

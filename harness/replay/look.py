@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
+from harness.errors import ReplayError
 from harness.records.onboarding import ColumnSummary
 from harness.records.replay import LogFiles
 
@@ -26,7 +27,14 @@ def time_span(log: LogFiles, column: str) -> tuple[Any, Any]:
     """Return the first and last time of a column over the whole log."""
     files = [str(p) for p in log.paths]
     table = ds.dataset(files, format="csv" if files[0].endswith(".csv") else "parquet").to_table([column])
-    bounds = pc.min_max(table.column(column).cast(pa.timestamp("us"), safe=False))
+    try:
+        bounds = pc.min_max(table.column(column).cast(pa.timestamp("us"), safe=False))
+    except pa.ArrowException as trouble:
+        raise ReplayError(
+            f"replay.timestamp: column '{column}' is {table.column(column).type}, wanted a timestamp; name another"
+        ) from trouble
+    if bounds["min"].as_py() is None:
+        raise ReplayError(f"replay.timestamp: column '{column}' is null in every row, wanted a timestamp; name another")
     return bounds["min"].as_py(), bounds["max"].as_py()
 
 
@@ -41,11 +49,13 @@ def _summary(log: LogFiles, name: str, column: Any) -> ColumnSummary:
     if kind in ("tensor", "other"):
         return ColumnSummary(name, found.type, kind, len(column), column.null_count, 0, (), None, None)
     plain = column.dictionary_decode() if pa.types.is_dictionary(column.type) else column
+    if pa.types.is_floating(plain.type):  # NaN is how pandas writes null: neither a value of a label nor a score
+        plain = pc.if_else(pc.is_nan(plain), pa.scalar(None, plain.type), plain)
     distinct = pc.unique(plain.drop_null())
     values = tuple(distinct.to_pylist()) if len(distinct) <= _FEW else ()
     bounds = pc.min_max(plain) if not pa.types.is_boolean(plain.type) else None
     low, high = (bounds["min"].as_py(), bounds["max"].as_py()) if bounds is not None else (None, None)
-    return ColumnSummary(name, found.type, kind, len(column), column.null_count, len(distinct), values, low, high)
+    return ColumnSummary(name, found.type, kind, len(plain), plain.null_count, len(distinct), values, low, high)
 
 
 def _is_time(column: Any) -> bool:

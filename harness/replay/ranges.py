@@ -12,12 +12,12 @@ from harness.records.replay import InputGroup, LogFiles, RowBatch
 
 
 class Ranges:
-    """Looks at each numeric feature once, batch by batch.
+    """Looks at each feature once, batch by batch.
 
     Attributes
     ----------
     n_nan
-        Per column, the kept rows that hold NaN.
+        Per column, the kept rows that hold NaN, or no text.
     """
 
     def __init__(self, log: LogFiles, groups: Sequence[InputGroup]) -> None:
@@ -31,7 +31,9 @@ class Ranges:
         self.n_reference += int(reference.sum())
         done = set[str]()
         for group, tensor in zip(self.groups, batch.tensors, strict=True):
-            if group.dtype not in ("float", "double"):
+            if group.dtype == "string":
+                nan = np.equal(tensor, np.array(None, object)).astype(bool)
+            elif group.dtype == "int64":
                 nan = np.zeros((len(kept), len(group.columns)), bool)
             elif tensor.shape[1] == len(group.columns):
                 nan = np.isnan(tensor)
@@ -42,7 +44,10 @@ class Ranges:
                     continue
                 done.add(name)
                 self.n_nan[name] = self.n_nan.get(name, 0) + int(nan[kept, j].sum())
-                if group.dtype != "string" and tensor.shape[1] == len(group.columns):
+                if group.dtype == "string":
+                    n_missing, low, high = self._found.get(name, (0, np.inf, -np.inf))
+                    self._found[name] = n_missing + int(nan[reference, j].sum()), low, high
+                elif tensor.shape[1] == len(group.columns):
                     self._widen(name, tensor[reference, j].astype(np.float64))
 
     def _widen(self, name: str, values: NDArray[np.float64]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import math
+from collections.abc import Iterable, Mapping
 
 import pandas as pd
 
@@ -61,17 +62,30 @@ def escape_markdown(text: str) -> str:
 
 def _table(comparison: Comparison) -> tuple[list[str], list[list[Value]]]:
     seen = [m.metric for row in comparison.rows for m in row.metrics]
-    metrics = list(dict.fromkeys((*(h for h in comparison.headline_metrics if h in seen), *seen)))
+    metrics = _column_names(dict.fromkeys((*(h for h in comparison.headline_metrics if h in seen), *seen)))
     records = [_record(row, metrics) for row in comparison.rows]
     columns = list(records[0]) if records else list(_record(_EMPTY, metrics))
     return columns, [list(record.values()) for record in records]
 
 
-def _record(row: ComparisonRow, metrics: list[str]) -> dict[str, Value]:
+def _column_names(metrics: Iterable[str]) -> dict[str, str]:
+    """Return the first column of each metric: its name, or `<name>_score` where one of its columns is taken already."""
+    taken = set(_record(_EMPTY, {}))
+    names = {}
+    for metric in metrics:
+        column = metric
+        while taken & {column + suffix for suffix in _SUFFIXES}:
+            column += "_score"
+        taken |= {column + suffix for suffix in _SUFFIXES}
+        names[metric] = column
+    return names
+
+
+def _record(row: ComparisonRow, metrics: Mapping[str, str]) -> dict[str, Value]:
     """Put one row in the order of the contract."""
     record: dict[str, Value] = {k: getattr(row, k) for k in ("variant", "status", "reason", "precision", "device", "n_rows")}
-    for name in metrics:
-        record |= dict(zip((name + suffix for suffix in _SUFFIXES), _summary(row.metric(name)), strict=True))
+    for name, column in metrics.items():
+        record |= dict(zip((column + suffix for suffix in _SUFFIXES), _summary(row.metric(name)), strict=True))
     record |= {k: getattr(row, k) for k in ("worst_slice", "worst_slice_metric", "worst_slice_vs_champion")}
     record |= _speed(row.measurement)
     record |= {k: getattr(row.cost, k) if row.cost else None for k in _COST}

@@ -11,7 +11,11 @@ import numpy as np
 
 
 def to_json(record: object) -> str:
-    """Write a record as JSON: null is "not measured", the text "NaN" is "not defined" (JSON has no NaN)."""
+    """Write a record as JSON: null is "not measured", the text "NaN" is "not defined" (JSON has no NaN), infinity the text "inf".
+
+    Both null would read the same, and one says that a figure is missing, the other that there is none: `comparison.csv` tells them
+    apart too. Python's float, NumPy and pandas read all three texts.
+    """
     return json.dumps(plain(record), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
@@ -28,5 +32,5 @@ def plain(value: Any) -> Any:
     if isinstance(value, np.generic):
         return plain(value.item())
     if isinstance(value, float) and not math.isfinite(value):
-        return "NaN" if math.isnan(value) else ("Infinity" if value > 0 else "-Infinity")
+        return "NaN" if math.isnan(value) else ("inf" if value > 0 else "-inf")
     return value

@@ -12,7 +12,7 @@ from harness.records.comparison import Comparison
 from harness.records.conf import VariantConf
 from harness.records.evidence import Signoff
 
-_P99_BEFORE, _P99_AFTER = "p99 <= ", " ms"
+_P99 = "latency_single_p99_ms"
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Rollback:
     champion_net_per_1k: float | None
     cost_per_1k: float | None
     gain_per_1k: float | None
-    p99_limit_ms: str | None
+    p99_limit_ms: float | None
 
     @property
     def has_break_even(self) -> bool:
@@ -85,8 +85,8 @@ def _rules(known: Rollback) -> list[dict[str, object]]:
         rules.append(_rule("ModelGainBelowBreakEven", f"avg_over_time(model_gain_per_1k{label}[1d]) < {limit}", "6h", summary))
     if known.p99_limit_ms is not None:
         p99 = f"1000 * histogram_quantile(0.99, sum by (le) (rate(model_request_duration_seconds_bucket{label}[10m])))"
-        summary = f"p99 latency is above {known.p99_limit_ms} ms"
-        rules.append(_rule("ModelLatencyP99AboveLimit", f"{p99} > {known.p99_limit_ms}", "10m", summary))
+        summary = f"p99 latency is above {known.p99_limit_ms:.12g} ms"
+        rules.append(_rule("ModelLatencyP99AboveLimit", f"{p99} > {known.p99_limit_ms:.12g}", "10m", summary))
     return rules
 
 
@@ -95,7 +95,7 @@ def _rule(name: str, expression: str, during: str, summary: str) -> dict[str, ob
     return {"alert": name, "expr": expression, "for": during, "labels": {"severity": "page"}, "annotations": annotations}
 
 
-def _p99_limit(signoff: Signoff, variant: str) -> str | None:
-    """Find the limit of the latency gate, whose text reads `p99 <= 50 ms`."""
-    limits = [g.limit for v in signoff.verdicts if v.variant == variant for g in v.gates if g.limit.startswith(_P99_BEFORE)]
-    return limits[0].removeprefix(_P99_BEFORE).removesuffix(_P99_AFTER) if limits else None
+def _p99_limit(signoff: Signoff, variant: str) -> float | None:
+    """Find the limit of the latency gate; of several the strictest."""
+    gates = [g for v in signoff.verdicts if v.variant == variant for g in v.gates]
+    return min((g.limit_value for g in gates if g.limit_on == _P99 and g.limit_value is not None), default=None)

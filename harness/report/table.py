@@ -36,10 +36,21 @@ class _Column:
     right: bool = True
 
 
+class _PipedConsole(Console):
+    """A console whose reader may go away: Rich would end the process with status 1, which is the exit code of FAIL."""
+
+    def on_broken_pipe(self) -> None:
+        """Let the caller decide what a closed pipe means; called while the error is being handled."""
+        raise
+
+
 def report_console(stream: TextIO | None = None) -> Console:
-    """Return the console that tables go to: as wide as the terminal, 140 columns and no colour when piped."""
+    """Return the console that tables go to: as wide as the terminal, 140 columns and no colour when piped.
+
+    A pipe that its reader has closed raises BrokenPipeError.
+    """
     stream = stream or sys.stdout
-    return Console(file=stream) if stream.isatty() else Console(file=stream, width=_PIPED, no_color=True)
+    return _PipedConsole(file=stream) if stream.isatty() else _PipedConsole(file=stream, width=_PIPED, no_color=True)
 
 
 def render(comparison: Comparison, console: Console) -> None:

@@ -33,7 +33,7 @@ def writing(root: Path) -> Iterator[None]:
     try:
         root.mkdir(parents=True, exist_ok=True)
         lock = FileLock(root / ".lock")
-        lock.acquire(timeout=0)
+        lock.acquire(timeout=1)  # a look by harness status holds it for a moment
     except Timeout:
         raise ResultsError(f"results: another harness is writing {root}; wait for it, or give this sweep another name=") from None
     except OSError as trouble:
@@ -89,7 +89,7 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_json(path: Path, data: Any) -> None:
-    """Write JSON; records become objects, NaN becomes null."""
+    """Write JSON; records become objects, NaN becomes null, infinity the text `inf`."""
     write_text(path, json.dumps(_plain(data), indent=1, allow_nan=False) + "\n")
 
 
@@ -154,5 +154,5 @@ def _plain(data: Any) -> Any:
     if isinstance(data, np.generic):
         return _plain(data.item())
     if isinstance(data, float):
-        return data if np.isfinite(data) else None
+        return None if np.isnan(data) else data if np.isfinite(data) else str(data)
     return data if data is None or isinstance(data, (str, int, bool)) else str(data)

@@ -17,11 +17,11 @@ def digest(*parts: Any) -> str:
     return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
 
 
-def code_hash(folders: Sequence[Path]) -> str:
-    """Return a sha256 over the Python sources of folders, by name and content."""
+def code_hash(places: Sequence[Path]) -> str:
+    """Return a sha256 over the Python sources of folders, and over single files, by name and content."""
     whole = hashlib.sha256()
-    for folder in folders:
-        for file in sorted(folder.glob("*.py")):
+    for place in places:
+        for file in sorted(place.glob("*.py")) if place.is_dir() else [place]:
             whole.update(file.name.encode() + b"\0" + file.read_bytes())
     return whole.hexdigest()
 

@@ -42,8 +42,10 @@ def read_run(path: Path) -> RunRecord | None:
     """Read `run.json` of a variant's folder; None when it is not there or not readable."""
     try:
         data = folder.read_json(path / RUN)
-        return RunRecord(**{**data, "identity": Identity(**data["identity"])})
-    except (ResultsError, TypeError, KeyError):
+        threshold = None if data["threshold"] is None else float(data["threshold"])
+        metrics = tuple(data["metrics"])
+        return RunRecord(**{**data, "identity": Identity(**data["identity"]), "threshold": threshold, "metrics": metrics})
+    except (ResultsError, TypeError, KeyError, ValueError):
         return None
 
 

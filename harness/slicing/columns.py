@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections import Counter
 from collections.abc import Sequence
 from datetime import date, datetime
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -16,6 +18,7 @@ from harness.records.conf import SliceColumn
 from harness.records.replay import Categories
 
 MISSING = "missing"
+_EXACT_IN_FLOAT64 = 2**53  # whole numbers below it are all representable
 
 
 class CategoryEncoder:
@@ -45,7 +48,7 @@ class CategoryEncoder:
         remap = np.empty(len(values), np.int32)
         for final, value in enumerate(values):
             remap[self._ids[value]] = final
-        return remap, _names(values)
+        return remap, refuse_same_names(self.name, _names(values))
 
 
 class BandEncoder:
@@ -64,10 +67,10 @@ class BandEncoder:
 
     def finish(self) -> tuple[NDArray[np.int32], tuple[str, ...]]:
         """Return the final id of each provisional id, and the names of the bands that hold rows."""
-        text = [f"{edge:g}" for edge in self.edges]
+        text = [_name(float(edge)) for edge in self.edges]
         names = [f"< {text[0]}", *(f"[{a}, {b})" for a, b in itertools.pairwise(text)), f">= {text[-1]}", MISSING]
         remap = (np.cumsum(self._seen) - 1).astype(np.int32)
-        return remap, tuple(name for name, seen in zip(names, self._seen, strict=True) if seen)
+        return remap, refuse_same_names(self.name, tuple(name for name, seen in zip(names, self._seen, strict=True) if seen))
 
 
 def cross(ids: Sequence[NDArray[np.int32]], names: Sequence[tuple[str, ...]]) -> tuple[NDArray[np.int32], tuple[str, ...]]:
@@ -101,10 +104,27 @@ def cross(ids: Sequence[NDArray[np.int32]], names: Sequence[tuple[str, ...]]) ->
     return dense.astype(np.int32), tuple(found)
 
 
+def refuse_same_names(by: str, names: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the names of the slices of one column or cross, refusing two slices of the same name.
+
+    Raises
+    ------
+    ReplayError
+        When a name stands twice: no reader of the tables could tell the two slices apart.
+    """
+    name, n_slices = Counter(names).most_common(1)[0] if names else ("", 0)
+    if n_slices > 1:
+        raise ReplayError(
+            f"replay.slices: {n_slices} different slices of '{by}' are called '{name}', wanted one name per slice;"
+            " write one of those values differently in the log, or leave the slice out"
+        )
+    return names
+
+
 def _sort_key(value: Any) -> tuple[int, Any]:
     if value is None:
         return 2, ""
-    return (0, value) if isinstance(value, (bool, int, float, date)) else (1, str(value))
+    return (0, value) if isinstance(value, (bool, int, float, Decimal, date)) else (1, str(value))
 
 
 def _names(values: Sequence[Any]) -> tuple[str, ...]:
@@ -121,4 +141,6 @@ def _name(value: Any) -> str:
         return str(value).lower()
     if isinstance(value, datetime):
         return value.isoformat(sep=" ")
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    if isinstance(value, float) and value.is_integer() and abs(value) < _EXACT_IN_FLOAT64:
+        return str(int(value))  # an integer column with nulls is often written as floats
+    return repr(value) if isinstance(value, float) else str(value)

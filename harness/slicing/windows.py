@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 _UNIT_US = {"1h": 3_600_000_000, "1d": 86_400_000_000, "1w": 604_800_000_000}
+_MAX_SPAN = 1 << 24  # hours since the epoch are half a million; beyond it a table would outgrow the sort that it saves
 _MONDAY_US = 4 * 86_400_000_000  # 1970-01-05 was the first Monday after the epoch
 
 
@@ -39,7 +40,14 @@ def row_window_name(key: int, rows: int) -> str:
 
 def dense(keys: NDArray[np.int64], counted: NDArray[np.bool_]) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
     """Return window numbers 1, 2, … in order, 0 where a row is not counted, and the keys of the windows that hold counted rows."""
-    present = np.unique(keys[counted])
+    own = keys[counted]
+    low, high = (int(own.min()), int(own.max())) if len(own) else (0, -1)
     ids = np.zeros(len(keys), np.int32)
-    ids[counted] = np.searchsorted(present, keys[counted]) + 1
+    if high - low < _MAX_SPAN:  # windows are few and close together: a table instead of a sort of all rows
+        seen = np.zeros(high - low + 1, bool)
+        seen[own - low] = True
+        ids[counted] = np.cumsum(seen, dtype=np.int32)[own - low]
+        return ids, np.flatnonzero(seen) + low
+    present, dense_ids = np.unique(own, return_inverse=True)
+    ids[counted] = dense_ids + 1
     return ids, present

@@ -112,7 +112,7 @@ def test_an_interrupt_keeps_what_was_finished_and_two_sweeps_do_not_share_a_fold
     assert not psutil.pid_exists(child.pid) or child.status() == psutil.STATUS_ZOMBIE
     said = harness(["status", str(tmp_path / "tiny")])
     assert "interrupted" in said.out
-    assert "1 of 2 variants scored" in said.out
+    assert "1 of 2 variants ended" in said.out
     assert list(tmp_path.rglob("*.tmp")) == []
 
 
@@ -193,7 +193,7 @@ def test_stored_results_answer_and_damaged_ones_are_refused(tiny_results: Path, 
     copy = tmp_path / "tiny"
     shutil.copytree(tiny_results / "tiny", copy)
     assert harness(["compare", str(copy)]).code == 0
-    assert "2 of 2 variants scored" in harness(["status", str(copy)]).out
+    assert "2 of 2 variants ended" in harness(["status", str(copy)]).out
     said = harness(["compare", str(copy), "replay.label=late_bool"])
     assert said.code == 2
     assert "replay.label: cannot be changed without the log" in said.err

@@ -28,6 +28,16 @@ def test_what_init_writes_runs(harness: Harness, world: World, tmp_path: Path, m
     assert "exists; remove it, or write elsewhere with --out" in again.err
 
 
+def test_a_label_of_floats_with_gaps_has_two_values(
+    harness: Harness, world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    models = ["--models", str(world.models / "good.onnx"), "--features", "amount,age,ratio"]
+    said = harness(["init", str(world.logs / "log.parquet"), *models, "--label", "late_float", "--out", "mine"])
+    assert said.code == 0, said.err
+    assert "the label has 2 values in the first 3,000 rows" in said.err
+
+
 REFUSED = {
     "no such log": (["nowhere.parquet"], ["no file 'nowhere.parquet'"]),
     "an empty CSV": (["{logs}/empty.csv"], ["empty.csv cannot be read"]),
@@ -42,6 +52,23 @@ REFUSED = {
     "no such feature": (
         ["{logs}/log.parquet", "--models", "{models}/good.onnx", "--features", "amount,agee,ratio"],
         ["no column 'agee'", "did you mean 'age'?"],
+    ),
+    "a label of many values": (["{logs}/log.parquet", "--label", "request_id"], ["'request_id' holds 3,000 values", "wanted 2"]),
+    "a label of one value": (["{logs}/log.parquet", "--label", "late_all_ones"], ["'late_all_ones' holds 1 value", "wanted 2"]),
+    "a label of lists": (["{logs}/log.parquet", "--label", "words"], ["'words' is list", "wanted numbers, texts or booleans"]),
+    "a time that is none": (
+        [
+            "{logs}/log.parquet",
+            "--models",
+            "{models}/good.onnx",
+            "--features",
+            "amount,age,ratio",
+            "--label",
+            "late",
+            "--timestamp",
+            "ratio",
+        ],
+        ["'ratio' is float, wanted a timestamp"],
     ),
     "no label at all": (["{logs}/one_row.parquet"], ["no column has exactly two values", "--label"]),
 }

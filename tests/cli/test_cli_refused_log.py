@@ -48,6 +48,10 @@ COLUMNS = {
     "infinity": (["replay.features=[amount,age,with_infinity]"], ["'with_infinity' holds infinity in 1 rows", "replace it"]),
     "integers above 2^24": (["replay.features=[amount,age,big_number]"], ["'big_number' holds 1678", "2^24", "int64 or double input"]),
     "NaN refused": (["replay.features=[amount,age,with_gaps]", "replay.nan=refuse"], ["'with_gaps' holds NaN or null", "nan: pass"]),
+    "texts with gaps refused": (
+        ["model=names_country", "replay.nan=refuse"],
+        ["'country' holds NaN or null, and replay.nan is refuse", "nan: pass"],
+    ),
     "a list among features": (["replay.features=[pair,age]"], ["'pair' is a list of 2", "fills an input alone"]),
     "times as features": (["replay.features=[amount,age,asked_at]"], ["'asked_at' is timestamp", "takes float"]),
     "times with gaps": (["replay.timestamp=asked_at_gap"], ["'asked_at_gap' has no time in 1 rows"]),

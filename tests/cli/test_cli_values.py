@@ -151,6 +151,23 @@ def test_missing_features_are_passed_on_and_counted(harness: Harness, world: Wor
     assert "NaN in" in said.err
 
 
+def test_missing_texts_are_passed_on_as_empty_texts_and_counted(harness: Harness, world: World, tmp_path: Path) -> None:
+    said = harness(world.args(tmp_path, "model=names_country", "metrics=[accuracy]", sweep=None))
+    assert said.code == 0, said.err
+    n_passed = int(world.frame.loc[world.frame["asked_at"] >= "2025-02-01", "country"].isna().sum())
+    assert f"passed to the models as the empty text (rows): country {n_passed}" in said.out
+
+
+def test_rows_without_a_time_are_left_out_by_where(harness: Harness, world: World, tmp_path: Path) -> None:
+    """The row without a time is named by the refusal of the times, and leaving it out is the way that it advises."""
+    gap = world.frame.iloc[len(world.frame) // 2]
+    others = [int(n) for n in set(world.frame["n_items"]) - {gap["n_items"]}]
+    where = f"replay.where=[{{column: n_items, in: {others}}}]"
+    said = harness(world.args(tmp_path, "replay.timestamp=asked_at_gap", where, "metrics=[accuracy]", sweep=None))
+    assert said.code == 0, said.err
+    assert value(metrics_of(tmp_path), "accuracy") == accuracy(world.judged[world.judged["n_items"] != gap["n_items"]])
+
+
 def test_one_class_is_not_defined_and_not_a_crash(harness: Harness, world: World, tmp_path: Path) -> None:
     said = harness(world.args(tmp_path, "replay.label=late_all_ones", "metrics=[auc,recall]", sweep=None))
     assert said.code == 0, said.err
@@ -167,7 +184,7 @@ def test_a_dry_run_writes_nothing(harness: Harness, world: World, tmp_path: Path
     before = sorted(world.cache.rglob("*"))
     said = harness([*world.args(tmp_path / "results", sweep=None), "--dry-run"])
     assert said.code == 0, said.err
-    assert "dry run: nothing was written" in said.err
+    assert "dry run: nothing was written" in said.out
     assert not (tmp_path / "results").exists()
     assert [p for p in world.cache.glob("replay/*") if p not in before] == []
 

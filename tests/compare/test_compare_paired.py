@@ -12,6 +12,7 @@ from sklearn.metrics import accuracy_score, brier_score_loss, log_loss, recall_s
 from harness.compare.paired_differences import PAIRED_METRICS, family_sizes, paired_differences
 from harness.compare.tango import tango_interval
 from harness.errors import ConfigError
+from harness.records.metric import PAIRED_METRIC_NAMES
 from tests.oracles.paired_oracle import paired_delong_by_pairs, paired_tally_from_rows
 
 N_CELLS = 6
@@ -168,6 +169,23 @@ def test_few_rows_of_a_class_are_shown_but_not_gated():
     found = compare(small(champion, challenger, labels), "auc")
     assert np.isfinite(found.ci_low[0])
     assert found.method[0] == "paired DeLong; fewer than 20 of a class: not gated"
+    assert (found.n_fewest_class.tolist(), found.is_gateable.tolist()) == ([19], [False])
+    labels[19] = 1
+    enough = compare(small(champion, challenger, labels), "auc")
+    assert (enough.n_fewest_class.tolist(), enough.is_gateable.tolist()) == ([20], [True])
+    negatives = compare(small(champion, challenger, (1 - labels).astype(np.int8)), "auc")
+    assert negatives.n_fewest_class.tolist() == [20], "the rarer class, whichever it is"
+
+
+@pytest.mark.parametrize("metric", [name for name in PAIRED_METRICS if name != "auc"])
+def test_metrics_whose_interval_does_not_rest_on_both_classes_are_gateable_everywhere(metric, paired):
+    found = compare(paired, metric)
+    assert found.n_fewest_class is None
+    assert found.is_gateable.tolist() == [True] * N_CELLS
+
+
+def test_the_names_that_gates_list_are_the_metrics_with_a_paired_difference():
+    assert tuple(PAIRED_METRICS) == PAIRED_METRIC_NAMES
 
 
 @pytest.mark.parametrize("metric", PAIRED_METRICS)

@@ -17,18 +17,18 @@ Z = norm.ppf(0.975)
 GRID = Grid(("all", "carrier", "carrier"), ("all", "UA", "OO"), ("all", "2013-04"))
 
 
-def make_differences(estimates, ses, n=None, higher_is_better=True, metric="auc", challenger="b", n_windows=2) -> Differences:
-    """Differences of each slice over all windows; the other windows are undefined."""
+def make_differences(estimates, ses, n=None, higher_is_better=True, metric="auc", challenger="b", n_windows=2, fewest=None) -> Differences:
+    """Differences of each slice over all windows; the other windows are undefined. `fewest`: rows of each slice's rarer class."""
     estimate, se = (np.full(len(estimates) * n_windows, np.nan) for _ in range(2))
     estimate[::n_windows], se[::n_windows] = estimates, ses
     rows = np.zeros(len(estimate), dtype=np.int64)
     rows[::n_windows] = 10_000 if n is None else n
+    n_fewest_class = None if fewest is None else np.repeat(np.array(fewest, dtype=np.int64), n_windows)
     low, high = estimate - Z * se, estimate + Z * se
     text = np.full(len(estimate), "delong", dtype=object)
     p = np.full(len(estimate), np.nan)
-    return Differences(
-        metric, "a", challenger, higher_is_better, rows, estimate, estimate, estimate, se, low, high, low, high, text, p, p, "holm"
-    )
+    values = (rows, estimate, estimate, estimate, se, low, high, low, high, text, p, p)
+    return Differences(metric, "a", challenger, higher_is_better, *values, correction="holm", n_fewest_class=n_fewest_class)
 
 
 def percentile(value, low, high, q=99.0) -> Percentile:

@@ -20,6 +20,7 @@ def test_everything_known_passes(evidence) -> None:
         ({"model_sha256": None, "is_logged": True}, "UNDECIDED", "scores come from the log"),
         ({"replay_fingerprint": ""}, "UNDECIDED", "replay's fingerprint"),
         ({"trained_until": None}, "UNDECIDED", "set model.trained_until"),
+        ({"first_judged": None}, "UNDECIDED", "no time column, so which rows the model was trained on is not known"),
         ({"limited": True}, "UNDECIDED", "can never pass"),
         ({"n_judged_in_training": 3}, "FAIL", "3 judged rows lie in the model's training period"),
         ({"n_judged_in_training": 3, "limited": True}, "FAIL", "3 judged rows"),

@@ -69,6 +69,38 @@ def test_a_small_named_slice_is_undecided_unless_waived_by_name(evidence, differ
     assert any(d.startswith("waived, not judged: carrier=OO") for d in waived.details)
 
 
+@pytest.mark.parametrize("estimate", [0.0, -0.1], ids=["harmless", "harm"])
+def test_a_named_slice_with_too_few_of_a_class_is_shown_and_not_judged(evidence, differences, estimate: float) -> None:
+    def shown(fewest: int):
+        return evidence(differences=differences([0.0, 0.0, estimate], [0.001] * 3, fewest=[500, 400, fewest]))
+
+    (result,) = GATE.judge((shown(19),))
+    assert result.status == "UNDECIDED"
+    assert "carrier=OO: fewer than 20 rows of a class at n 10,000" in result.sentence
+    line = f"carrier=OO (n 10,000) {estimate:+.4g} [{estimate - 0.00196:.4g}, {estimate + 0.00196:.4g}], fewer than 20 rows of a class"
+    assert any(d.startswith(line) for d in result.details), "shown all the same"
+    assert judged(GATE, shown(20)) == [{0.0: "PASS", -0.1: "FAIL"}[estimate]]
+    waiving = NonInferiority(metric="auc", margin=0.01, slices=NAMED, waived=("carrier=OO",))
+    assert judged(waiving, shown(19)) == ["PASS"]
+
+
+def test_too_few_of_a_class_do_not_count_in_the_family_of_failures(evidence, differences) -> None:
+    se = 0.002
+    between = -0.01 - se * (norm.isf(0.025 / 2) + norm.isf(0.025 / 3)) / 2  # below the margin among two, not among three
+    gate = NonInferiority(metric="auc", margin=0.01, slices=NAMED, screen=False)
+    assert judged(gate, evidence(differences=differences([0.0, between, 0.0], [se] * 3, fewest=[500, 400, 20]))) == ["UNDECIDED"]
+    assert judged(gate, evidence(differences=differences([0.0, between, 0.0], [se] * 3, fewest=[500, 400, 19]))) == ["FAIL"]
+
+
+def test_the_screen_leaves_out_slices_with_too_few_of_a_class_and_counts_them(evidence, differences) -> None:
+    gate = NonInferiority(metric="auc", margin=0.01)
+    harmed = [evidence(differences=differences([0.0, 0.0, -0.08], [0.001, 0.001, 0.01], fewest=[500, 400, few])) for few in (19, 20)]
+    (left_out,), (screened,) = gate.judge(harmed[:1]), gate.judge(harmed[1:])
+    assert (left_out.status, screened.status) == ("PASS", "FAIL")
+    assert "1 other slices screened, 1 too small (n < 200, too few of a class, or no interval)" in left_out.details
+    assert "2 other slices screened, 0 too small (n < 200, too few of a class, or no interval)" in screened.details
+
+
 def test_a_waiver_does_not_hide_harm_that_shows(evidence, differences) -> None:
     gate = NonInferiority(metric="auc", margin=0.01, slices=NAMED, waived=("carrier=OO",))
     assert judged(gate, evidence(differences=differences([0.0, 0.0, -0.1], [0.001] * 3))) == ["FAIL"]
@@ -138,9 +170,19 @@ def test_without_champion_metric_or_slice_it_is_undecided_with_the_reason(eviden
     assert "there is no champion" in GATE.judge((evidence(champion=None),))[0].sentence
     (missing,) = NonInferiority(metric="ac", margin=0.01).judge((evidence(),))
     assert "no paired differences of 'ac'; did you mean 'auc'?" in missing.sentence
+    assert "add it to metrics" not in missing.sentence, "nothing of that name can be added"
     (unknown,) = NonInferiority(metric="auc", margin=0.01, slices=("carrier=UB",)).judge((evidence(),))
     assert unknown.status == missing.status == "UNDECIDED"
     assert "carrier=UB: the replay has no such slice; did you mean 'carrier=UA'?" in unknown.sentence
+
+
+def test_a_metric_without_a_paired_difference_says_so_and_which_have_one(evidence) -> None:
+    (unpaired,) = NonInferiority(metric="f1", margin=0.01).judge((evidence(),))
+    assert unpaired.status == "UNDECIDED"
+    have = "accuracy, recall, fpr, selection_rate, log_loss, brier, auc"
+    assert unpaired.sentence == f"no paired differences of 'f1'; only {have} have them so far"
+    (left_out,) = NonInferiority(metric="brier", margin=0.01).judge((evidence(),))
+    assert left_out.sentence == "no paired differences of 'brier'; add it to metrics"
 
 
 @pytest.mark.parametrize(

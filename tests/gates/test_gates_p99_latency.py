@@ -40,3 +40,8 @@ def test_not_measured_or_too_few_requests_is_undecided_without_a_figure(evidence
 def test_a_limit_that_means_nothing_is_refused(limit: object) -> None:
     with pytest.raises(ValueError, match="limit_ms: found"):
         P99Latency(limit_ms=limit)
+
+
+def test_the_limit_is_given_as_a_number_with_what_it_bounds(evidence) -> None:
+    (result,) = P99Latency(limit_ms=50).judge((evidence(),))
+    assert (result.limit_value, result.limit_on) == (50.0, "latency_single_p99_ms")

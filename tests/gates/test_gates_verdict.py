@@ -121,6 +121,27 @@ def test_nothing_to_judge_ends_well_and_is_no_pass() -> None:
         assert (done.status, done.exit_code, done.decided_by) == (NOT_JUDGED, 0, None)
 
 
+def test_whether_there_are_gates_decides_and_not_the_name_of_the_review() -> None:
+    judged = signoff("none", "flights", "a", None, given("FAIL"))
+    assert (judged.status, judged.exit_code, judged.decided_by) == ("FAIL", 1, "b")
+    told = signoff("none", "flights", None, None, [], n_gates=2)
+    assert (told.status, told.exit_code) == ("UNDECIDED", 3)
+    empty = signoff("mine", "flights", None, None, [], n_gates=0)
+    assert (empty.status, empty.exit_code, empty.reason) == (NOT_JUDGED, 0, "review 'mine' has no gates: nothing was judged")
+
+
+@pytest.mark.parametrize(
+    ("n_challengers", "who"), [(1, "the challenger could not be paired"), (2, "none of the 2 challengers could be paired")]
+)
+def test_challengers_that_could_not_be_paired_are_undecided(n_challengers: int, who: str) -> None:
+    done = signoff("standard", "flights", "a", None, [], n_challengers=n_challengers)
+    assert (done.status, done.exit_code, done.decided_by) == ("UNDECIDED", 3, None)
+    assert done.reason.startswith(f"{who} with champion 'a' on the same rows")
+    failed = signoff("standard", "flights", "a", None, [], 1, n_challengers=n_challengers)
+    assert (failed.status, failed.exit_code) == ("UNDECIDED", 4)
+    assert signoff("none", "flights", "a", None, [], n_challengers=n_challengers).exit_code == 0
+
+
 def test_a_candidate_without_evidence_is_undecided() -> None:
     assert "no scores to judge" in signoff("standard", "flights", "a", "z", given("PASS")).reason
     champion = signoff("standard", "flights", "a", "a", given("PASS"))

@@ -1,4 +1,5 @@
 from datetime import datetime
+from decimal import Decimal
 
 import pytest
 import yaml
@@ -85,3 +86,27 @@ def test_the_files_are_yaml_with_odd_names_and_texts_kept():
         "x:0": {"columns": ["a b"]}
     }
     assert yaml.safe_load(write.sweep_yaml("log", ["a", "b"], "a"))["params"] == {"model": ["a", "b"]}
+
+
+@pytest.mark.parametrize(
+    ("named", "said"),
+    [
+        (column("user", "integer", 1500), r"--label: column 'user' holds 1,500 values in the first 1,000 rows, wanted 2"),
+        (column("grade", "text", 3, ("a", "b", "c")), r"column 'grade' holds 3 values"),
+        (column("late", "integer", 1, (1,)), r"column 'late' holds 1 value in"),
+        (column("late", "number", 0), r"column 'late' holds no value in"),
+        (column("at", "time", 2), r"column 'at' is time, wanted numbers, texts or booleans"),
+    ],
+)
+def test_a_named_label_without_two_values_is_refused(named, said):
+    with pytest.raises(ConfigError, match=said):
+        guess.guess_label([named], named.name)
+
+
+def test_the_task_says_what_was_looked_at():
+    assert guess.guess_task(flag("late")).why == "the label has 2 values in the first 1,000 rows"
+
+
+def test_a_positive_decimal_is_written_as_a_number():
+    proposal = Proposal("log", "y", Decimal("1.00"), None, (), (), None, None, None, None, None, ())
+    assert yaml.safe_load(write.replay_yaml(proposal, "log.parquet"))["positive"] == 1

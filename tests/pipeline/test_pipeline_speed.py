@@ -162,7 +162,13 @@ def test_without_a_steady_state_standard_is_noisy_and_long_invalid(monkeypatch, 
 def test_a_logged_score_is_not_measured_and_nothing_is_run(monkeypatch, tmp_path):
     world = World(monkeypatch, tmp_path, a="logged")
     assert world.run(STANDARD)["a"].reason == "its score stands in the log, nothing was run"
+
+
+def test_without_measuring_what_was_measured_before_stays(monkeypatch, tmp_path):
+    world = World(monkeypatch, tmp_path, a="logged")
     assert world.run(MeasureConf("none"))["a"].reason == "measure=none"
+    world.run(STANDARD)
+    assert world.run(MeasureConf("none"))["a"].reason == "its score stands in the log, nothing was run"
     assert world.asked == []
 
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from harness.replay.columns_file import ArrayWriter, read_array, write_array, write_texts
+from harness.replay.columns_file import ArrayWriter, TextWriter, read_array, write_array
 
 
 @pytest.mark.parametrize(("dtype", "width"), [(np.float32, 3), (np.int8, None), (np.uint16, 1), (np.float64, 2), (np.int64, None)])
@@ -41,5 +41,19 @@ def test_no_rows_are_an_empty_array(tmp_path):
 
 def test_texts_keep_their_shape(tmp_path):
     rows = np.array([["a", "ä"], ["", "long " * 20]], object)
-    write_texts(tmp_path / "t.arrow", rows)
+    writer = TextWriter(tmp_path / "t.arrow", 2)
+    writer.append(rows[:1])
+    writer.append(rows[1:])
+    assert not (tmp_path / "t.arrow").exists()  # a tensor that is there is complete
+    writer.finish()
     np.testing.assert_array_equal(read_array(tmp_path / "t.arrow"), rows)
+    assert [p.name for p in tmp_path.iterdir()] == ["t.arrow"]
+
+
+def test_no_texts_are_an_empty_array_and_a_missing_one_is_the_empty_text(tmp_path):
+    TextWriter(tmp_path / "none.arrow", 3).finish()
+    assert read_array(tmp_path / "none.arrow").shape == (0, 3)
+    writer = TextWriter(tmp_path / "t.arrow", 1)
+    writer.append(np.array([[None], ["a"]], object))
+    writer.finish()
+    assert read_array(tmp_path / "t.arrow").tolist() == [[""], ["a"]]

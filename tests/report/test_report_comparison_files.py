@@ -49,6 +49,31 @@ def test_each_figure_stands_under_its_name(comparison) -> None:
     assert bare[["cost_per_1k", "gain_per_1k", "throughput_rows_per_s"]].isna().all()
 
 
+def test_the_metric_precision_leaves_the_precision_of_the_model_alone(comparison, row) -> None:
+    figures = (0.61, 0.6, 0.62, 0.01, 0.005, 0.015)
+    both = row(
+        "v", precision="int8", metrics=(MetricSummary("auc", 0.8, 0.79, 0.81, None, None, None), MetricSummary("precision", *figures))
+    )
+    frame = comparison_frame(comparison(both))
+    metrics = [f"{name}{suffix}" for name in ("auc", "precision_score") for suffix in SUFFIXES]
+    assert list(frame.columns) == [*BEFORE, *metrics, *AFTER]
+    assert frame.loc[0, "precision"] == "int8"
+    assert tuple(frame.loc[0, [f"precision_score{suffix}" for suffix in SUFFIXES]]) == figures
+    record = next(csv.DictReader(io.StringIO(comparison_csv(comparison(both)))))
+    assert (record["precision"], record["precision_score"]) == ("int8", "0.61")
+
+
+def test_no_metric_takes_a_column_that_is_there_already(comparison, row) -> None:
+    names = ("precision_score", "precision", "net_per_1k", "verdict", "auc")
+    metrics = tuple(MetricSummary(name, float(i), math.nan, math.nan, None, None, None) for i, name in enumerate(names))
+    frame = comparison_frame(comparison(row("v", metrics=metrics)))
+    assert not frame.columns.duplicated().any()
+    assert len(frame.columns) == len(BEFORE) + len(names) * len(SUFFIXES) + len(AFTER)
+    columns = ["precision_score", "precision_score_score", "net_per_1k_score", "verdict_score", "auc"]
+    assert frame.loc[0, columns].tolist() == [0.0, 1.0, 2.0, 3.0, 4.0]
+    assert (frame.loc[0, "precision"], frame.loc[0, "net_per_1k"], frame.loc[0, "verdict"]) == ("fp32", 12.3959, "PASS")
+
+
 def test_csv_tells_undefined_from_not_measured_and_pandas_reads_both(comparison, row) -> None:
     undefined = row("v", metrics=(MetricSummary("auc", math.nan, math.nan, math.nan, None, None, None),))
     text = comparison_csv(comparison(undefined))
@@ -72,7 +97,8 @@ def test_json_holds_the_records_the_account_and_the_notes_strictly(comparison, r
     }
     assert data["notes"] == ["the price sheet is 120 days old"]
     auc = data["rows"][0]["metrics"][0]
-    assert (auc["value"], auc["ci_low"], auc["ci_high"], auc["vs_champion"]) == ("NaN", "Infinity", "-Infinity", None)
+    assert (auc["value"], auc["ci_low"], auc["ci_high"], auc["vs_champion"]) == ("NaN", "inf", "-inf", None), "undefined, and not measured"
+    assert [float(auc[name]) for name in ("ci_low", "ci_high")] == [math.inf, -math.inf]
 
 
 def test_markdown_is_one_table_with_names_escaped(comparison, row) -> None:

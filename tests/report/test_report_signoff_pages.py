@@ -103,7 +103,7 @@ def test_control_characters_do_not_break_the_xml(signoff, comparison, conf) -> N
     assert root.find("testsuite").get("name") == "v[1m"
 
 
-def test_json_of_an_undefined_figure_is_valid(signoff, comparison, conf) -> None:
+def test_json_tells_an_undefined_figure_from_one_that_was_not_measured(signoff, comparison, conf) -> None:
     data = json.loads(written(signoff, comparison, conf)["signoff.json"])
     assert data["verdicts"][1]["gates"][1]["value"] == "NaN"
     assert data["verdicts"][0]["gates"][1]["value"] is None
@@ -138,6 +138,23 @@ def test_alerts_are_prometheus_rules_on_the_thresholds(signoff, comparison, conf
     assert latency["expr"].startswith("1000 * histogram_quantile(0.99, sum by (le) (rate(model_request_duration_seconds_bucket")
     assert latency["expr"].endswith(" > 50")
     assert all({"alert", "expr", "for", "labels", "annotations"} == set(rule) for rule in group["rules"])
+
+
+def test_the_latency_limit_is_read_as_a_number_never_from_a_sentence(signoff, comparison, conf) -> None:
+    texts = [GateResult("mine", "gbdt_small", "PASS", 1.0, "p99 <= 7 ms", "p99 <= 7 ms")]
+    other = GateResult("cost", "gbdt_small", "PASS", 1.0, "cost", "cheap", limit_value=3.0, limit_on="cost_per_1k")
+    limits = [
+        GateResult("p99", "gbdt_small", "PASS", 1.0, "", "", limit_value=v, limit_on="latency_single_p99_ms") for v in (40.0, 12.3456789)
+    ]
+
+    def rules(*gates: GateResult) -> list[str]:
+        files = written(signoff, comparison, conf, verdicts=(Verdict("gbdt_small", "PASS", gates),))
+        (group,) = yaml.safe_load(files["alerts.yaml"])["groups"]
+        return [rule["expr"] for rule in group["rules"] if rule["alert"] == "ModelLatencyP99AboveLimit"]
+
+    assert rules(*texts, other) == []
+    (rule,) = rules(*texts, other, *limits)
+    assert rule.endswith(" > 12.3456789"), "the strictest, with all its digits"
 
 
 def test_markdown_tables_survive_a_bar_in_a_sentence(signoff, comparison, conf) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import io
 import math
 from dataclasses import replace
@@ -67,6 +68,16 @@ def test_a_piped_console_is_wide_and_plain(comparison) -> None:
     render(comparison(), console)
     assert console.width == 140
     assert "\x1b" not in out.getvalue()
+
+
+class Closed(io.StringIO):
+    def write(self, text: str) -> int:
+        raise BrokenPipeError(errno.EPIPE, "the reader is gone")
+
+
+def test_a_closed_pipe_is_an_error_of_the_pipe_and_not_an_exit_code(comparison) -> None:
+    with pytest.raises(BrokenPipeError, match="the reader is gone"):
+        render(comparison(), report_console(Closed()))
 
 
 def test_names_with_brackets_are_not_taken_for_markup(comparison, row) -> None:

@@ -1,10 +1,12 @@
+from decimal import Decimal
+
 import numpy as np
 import pytest
 
 from harness.errors import ReplayError
 from harness.records.conf import SliceColumn
 from harness.records.replay import Categories
-from harness.slicing.columns import BandEncoder, CategoryEncoder, cross
+from harness.slicing.columns import BandEncoder, CategoryEncoder, cross, refuse_same_names
 
 
 def encoded(batches, column="c", max_slices=100):
@@ -62,3 +64,27 @@ def test_crosses_name_the_combinations_that_occur(widths):
     ids, found = cross([a, b], names)
     assert [found[i] for i in ids] == ["a2*b1", "a0*b0", "a2*b1", "a1*b0"]
     assert len(found) == 3
+
+
+def test_whole_floats_are_named_as_integers_and_other_numbers_in_full():
+    values = (1234567.0, 1234568.0, 1234568.5, -0.1, 0.30000000000000004, 1e300)
+    _, names = encoded([(list(range(len(values))), values)])
+    assert names == ("-0.1", "0.30000000000000004", "1234567", "1234568", "1234568.5", "1e+300")
+
+
+def test_edges_are_named_in_full():
+    encoder = BandEncoder(SliceColumn("d", (1234567.0, 1234568.0, 1234568.25)))
+    encoder.add(np.array([0.0, 1234567.0, 1234568.0, 1234569.0]))
+    assert encoder.finish()[1] == ("< 1234567", "[1234567, 1234568)", "[1234568, 1234568.25)", ">= 1234568.25")
+
+
+def test_decimals_sort_as_numbers():
+    _, names = encoded([([0, 1], (Decimal("10.00"), Decimal("9.00")))])
+    assert names == ("9.00", "10.00")
+
+
+def test_two_slices_of_one_name_are_refused():
+    with pytest.raises(ReplayError, match=r"2 different slices of 'c' are called 'missing \(null\)', wanted one name per slice"):
+        encoded([([0, 1, -1], ("missing", "missing (null)"))])
+    assert refuse_same_names("c", ("a", "b")) == ("a", "b")
+    assert refuse_same_names("c", ()) == ()

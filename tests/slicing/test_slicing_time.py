@@ -37,6 +37,29 @@ def test_windows_are_numbered_from_one_in_order_and_rows_that_do_not_count_get_n
     assert present.tolist() == [5, 7]
 
 
+@pytest.mark.parametrize("spread", [3, 10**9])  # a table of keys, and a sort
+def test_windows_are_found_as_a_sort_of_all_rows_finds_them(spread):
+    rng = np.random.default_rng(0)
+    keys = rng.integers(-4, 5, 500) * spread
+    counted = rng.random(500) < 0.3
+    expected, inverse = np.unique(keys[counted], return_inverse=True)
+    ids, present = dense(keys, counted)
+    assert present.tolist() == expected.tolist()
+    assert ids[counted].tolist() == (inverse + 1).tolist()
+    assert not ids[~counted].any()
+
+
+def test_neighbouring_windows_are_found_without_a_sort(monkeypatch):
+    monkeypatch.setattr(np, "unique", None)
+    ids, present = dense(np.array([481_000, 480_999, 481_000]), np.ones(3, bool))
+    assert (ids.tolist(), present.tolist()) == ([2, 1, 2], [480_999, 481_000])
+
+
+def test_no_counted_row_is_no_window():
+    ids, present = dense(np.array([4, 5]), np.zeros(2, bool))
+    assert (ids.tolist(), present.tolist()) == ([0, 0], [])
+
+
 def test_names_of_row_windows_sort_as_they_count():
     assert row_window_name(9, 10) < row_window_name(10, 10)
 

@@ -112,7 +112,7 @@ def test_signoff_of_the_newest_review_stands_beside_the_comparison(stored: World
 def test_status_of_a_finished_sweep(stored: World, capsys: pytest.CaptureFixture[str]) -> None:
     assert stored.run("status") == 0
     said = capsys.readouterr().out
-    assert said.startswith("tiny: finished, phase done, 3 of 3 variants scored")
+    assert said.startswith("tiny: finished, phase done, 3 of 3 variants ended")
     assert "worse: ok" in said
 
 
@@ -122,7 +122,7 @@ def test_status_of_an_interrupted_sweep_says_how_to_go_on(stored: World, capsys:
     file.write_text((first + '"status": "ok"' + rest.replace('"status": "ok"', '"status": "pending"')).replace('"done"', '"quality"'))
     assert stored.run("status") == 0
     said = capsys.readouterr().out
-    assert said.startswith("tiny: interrupted, phase quality, 1 of 3 variants scored")
+    assert said.startswith("tiny: interrupted, phase quality, 1 of 3 variants ended")
     assert "next: harness sweep sweep=tiny" in said
 
 

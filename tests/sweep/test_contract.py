@@ -30,7 +30,7 @@ AFTER_METRICS = words(
 )
 PER_METRIC = ("", "_ci_low", "_ci_high", "_vs_champion", "_vs_champion_ci_low", "_vs_champion_ci_high")
 NAMES = words(
-    "accuracy precision recall fpr fnr npv selection_rate base_rate f1 mcc balanced_accuracy log_loss brier auc average_precision"
+    "accuracy precision_score recall fpr fnr npv selection_rate base_rate f1 mcc balanced_accuracy log_loss brier auc average_precision"
     " recall_at_fpr precision_at_top ece ece_equal_mass ce2_debiased calibration_ratio calibration_slope calibration_intercept"
 )
 
@@ -80,7 +80,10 @@ def test_columns_and_pairs_of_the_differences(swept: World) -> None:
 
 def test_all_metrics_of_the_binary_set_have_names_of_the_contract(swept: World) -> None:
     swept.run("compare", "metrics=binary")
-    columns = set(swept.comparison().columns)
+    comparison = swept.comparison()
+    columns = set(comparison.columns)
+    assert (comparison["precision"] == "fp32").all(), "the models', and not the metric"
+    assert comparison["precision_score"].between(0, 1).all()
     names = {name for name in columns if f"{name}_vs_champion_ci_low" in columns}
     assert len(names) > 10
     assert names <= set(NAMES)
