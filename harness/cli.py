@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable, Sequence
+from typing import NoReturn
 
 from harness.errors import EXIT_BUG, EXIT_INTERRUPTED, EXIT_REFUSED, HarnessError, did_you_mean, one_of
 
@@ -39,6 +40,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"replay-harness {version('replay-harness')}")
         return 0
     command, rest = args[0], args[1:]
+    if command.startswith("-"):
+        print(f"harness: options stand after the command, as: harness sweep {command} …", file=sys.stderr)
+        return EXIT_REFUSED
     if command not in _COMMANDS:
         print(f"harness: no command '{command}'{did_you_mean(command, _COMMANDS)}; commands are: {one_of(_COMMANDS)}", file=sys.stderr)
         return EXIT_REFUSED
@@ -66,13 +70,21 @@ def _help() -> str:
     )
 
 
+class _Parser(argparse.ArgumentParser):
+    """Says which argument is missing without naming those that may be left out."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print the usage and one sentence, and leave with exit code 2."""
+        super().error(message.replace(", OVERRIDE", ""))
+
+
 def _parser(command: str) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog=f"harness {command}", description=_COMMANDS[command], epilog=f"example: {_DETAILS[command]}")
+    parser = _Parser(prog=f"harness {command}", description=_COMMANDS[command], epilog=f"example: {_DETAILS[command]}")
     if command in ("compare", "signoff", "status"):
         parser.add_argument("dir", metavar="DIR", help="folder of a sweep, as results/flights")
     if command == "init":
         parser.add_argument("log", metavar="LOG", help="a Parquet or CSV file, folder or glob")
-        parser.add_argument("--models", metavar="GLOB", default=None, help="ONNX files, as 'models/*.onnx'")
+        parser.add_argument("--models", metavar="GLOB", nargs="+", default=[], help="ONNX files, as models/*.onnx")
         parser.add_argument("--out", metavar="DIR", default="my_conf", help="folder for the configuration (default: my_conf)")
         parser.add_argument("--label", default=None, help="the label column, when the guess is wrong")
         parser.add_argument("--timestamp", default=None, help="the time column, when the guess is wrong")

@@ -171,6 +171,8 @@ class Composer:
         if value and group in GROUPS and group != "metrics" and not override.is_delete():
             for choice in _sweep_values(override):
                 self._check_option(group, choice)
+        if group == "metrics" and override.is_sweep_override():
+            raise ConfigError("metrics: cannot be swept; name several in brackets, as metrics=[auc,brier]")
         if value and group == "metrics" and not override.is_delete():
             raw: Any = override.value()
             for choice in raw if isinstance(raw, list) else [raw]:
@@ -184,7 +186,8 @@ class Composer:
 
     def _no_option(self, group: str, choice: str) -> str:
         names = self.options(group)
-        return f"{group}: no option '{choice}'; options are: {one_of(names, 30)}{did_you_mean(choice, names)}"
+        near = did_you_mean(choice, [n for n in names if n != "none"])  # `none` switches something off: never a guess
+        return f"{group}: no option '{choice}'; options are: {one_of(names, 30)}{near}"
 
     def _hydra(self) -> Any:
         GlobalHydra.instance().clear()
@@ -274,7 +277,8 @@ def _parse(overrides: Sequence[str]) -> list[Override]:
         try:
             parsed += parser.parse_overrides([text])
         except HydraException as trouble:
-            raise ConfigError(f"override '{text}': cannot be read; wanted key=value, as model=logistic,mlp") from trouble
+            hint = "; quote odd texts twice, as \"key='a<b'\"" if "=" in text else f"; did you mean sweep={text}?"
+            raise ConfigError(f"override '{text}': cannot be read; wanted key=value, as model=logistic,mlp{hint}") from trouble
     return parsed
 
 

@@ -119,7 +119,7 @@ def read_measure(data: object) -> MeasureConf:
 def read_price(data: object, folders: Sequence[Path]) -> PriceConf | None:
     """Read the `price` group; the sheet is looked for in the working directory, then beside the conf options."""
     node = Node(data, "price")
-    if node.raw("file", None) is None:
+    if node.data == {"name": "none"}:
         return None
     conf = PriceConf(
         name=node.text("name"),

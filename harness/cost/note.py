@@ -31,7 +31,7 @@ def note_of(measurement: Measurement, point: OperatingPoint, row: PriceRow, conf
         "noisy measurement" if measurement.status == "noisy" else None,
         _other_machine(measurement, row),
         _power(measurement, row, conf),
-        _idle(fleet, conf.min_replicas),
+        "at full use: the log has no time column" if fleet is None else _idle(fleet, conf.min_replicas),
     ]
     return "; ".join(remark for remark in remarks if remark)
 

@@ -18,7 +18,7 @@ from harness.records.conf import SweepConf, VariantConf
 from harness.records.evidence import FAIL, UNDECIDED, Evidence, Lineage, Signoff, Verdict
 from harness.records.measurement import DECIDING_PROTOCOLS, Measurement
 from harness.records.metric import Differences, MetricValues
-from harness.records.run import OK
+from harness.records.run import OK, RunRecord
 from harness.runs.manifest import Manifest, ReplayProfile, read_replay
 
 _HEADLINES = ("auc", "log_loss", "brier", "accuracy")
@@ -83,7 +83,7 @@ def _evidence(
         model_sha256=v.run.model_sha256,
         replay_fingerprint=manifest.replay_fingerprint,
         trained_until=v.run.trained_until,
-        first_judged=manifest.first_judged,
+        first_judged=_first_judged(v.run, manifest),
         n_judged_in_training=0,  # such rows are left out of every tally
         git_commit=manifest.git_commit,
         git_dirty=manifest.git_dirty,
@@ -109,6 +109,13 @@ def _evidence(
         confidence=conf.confidence,
         champion_measurement=champion_measurement,
     )
+
+
+def _first_judged(run: RunRecord, manifest: Manifest) -> str | None:
+    """Return the first row that was judged of this variant: those that it had learned from are left out."""
+    if manifest.first_judged is None or run.trained_until is None:
+        return manifest.first_judged
+    return str(max(manifest.first_judged, run.trained_until[: len(manifest.first_judged)]))
 
 
 def _comparison(
@@ -226,12 +233,15 @@ def _training(variants: Sequence[StoredVariant], manifest: Manifest) -> str:
     if manifest.first_judged is None:
         return "training: not known which rows a model was trained on, the log has no time column (replay.timestamp)"
     unknown = [v.label for v in variants if v.run.trained_until is None]
-    held_back = [f"{v.label}: {v.run.n_in_training:,}" for v in variants if v.run.n_in_training]
-    if unknown:
-        return f"training: not known of {', '.join(unknown)} (trained_until is not set), so judged rows may have been trained on"
+    texts = []
+    held_back = [f"{v.label} {v.run.n_in_training:,}" for v in variants if v.run.n_in_training]
     if held_back:
-        return f"no judged row was trained on; left out because the variant had learned from them: {', '.join(held_back)} rows"
-    return "no judged row was trained on by any variant"
+        texts.append(f"rows judged less for a variant that had learned from them, and in none of its pairs: {', '.join(held_back)}")
+    if unknown:
+        texts.append(f"training: not known of {', '.join(unknown)} (trained_until is not set), so judged rows may have been trained on")
+    else:
+        texts.append("no judged row was trained on by any variant")
+    return "; ".join(texts)
 
 
 def _reasons(given: Sequence[Verdict]) -> list[str]:
@@ -262,4 +272,6 @@ def _notes(conf: SweepConf, replay: ReplayProfile, price: Price | None, variants
 def _next(root: Path, conf: SweepConf, by_variant: dict[str, str]) -> str:
     if conf.champion is None:
         return f"run again with champion={conf.variants[0].label} to compare on the same rows"
-    return f"harness signoff {root} review={conf.review}" if by_variant else f"harness status {root}"
+    if not by_variant:
+        return "add a challenger, as model=NAME,OTHER, to compare on the same rows"
+    return f"harness signoff {root} review={conf.review}"

@@ -20,14 +20,14 @@ from harness.runs import folder as files
 
 
 def init(
-    log_path: str, models: str | None, out: str, label: str | None, timestamp: str | None, name: str | None, features: str | None = None
+    log_path: str, models: Sequence[str], out: str, label: str | None, timestamp: str | None, name: str | None, features: str | None = None
 ) -> int:
     """Write `out`/replay, `out`/model and `out`/sweep for this log and these models, and print every guess."""
     log = open_log(log_path, None)
     columns = look(log)
     summaries = _models(models)
     name = _plain(name or Path(log_path.rstrip("/*")).stem.rstrip("*_-.") or "log")
-    proposal = _propose(log, columns, summaries, name, label, timestamp, features.split(",") if features else None)
+    proposal = _propose(log, columns, summaries, name, label, timestamp, [f.strip() for f in features.split(",")] if features else None)
     variants = _variants(summaries, proposal)
     if not variants:
         raise ConfigError("init: no model to judge; give ONNX files with --models 'models/*.onnx', or a log that holds a score column")
@@ -48,14 +48,20 @@ def init(
     return 0
 
 
-def _models(pattern: str | None) -> dict[str, ModelSummary]:
-    if pattern is None:
-        return {}
-    here = Path(pattern)
-    paths = sorted(here.glob("*.onnx")) if here.is_dir() else sorted(Path(p) for p in glob.glob(pattern, recursive=True))  # noqa: PTH207
-    if not paths:
-        raise ModelError(f"--models: no file matches '{pattern}'; give a folder or a glob in quotes, as 'models/*.onnx'")
-    return {_plain(p.stem): inspect_model(str(p)) for p in paths}
+def _models(patterns: Sequence[str]) -> dict[str, ModelSummary]:
+    found = {}
+    for pattern in patterns:
+        here = Path(pattern)
+        paths = sorted(here.glob("*.onnx")) if here.is_dir() else sorted(Path(p) for p in glob.glob(pattern, recursive=True))  # noqa: PTH207
+        if not paths:
+            raise ModelError(f"--models: no file matches '{pattern}'; give ONNX files or their folder, as models/*.onnx")
+        found |= {_plain(p.stem): inspect_model(str(p)) for p in paths}
+    fit = {name: m for name, m in found.items() if any(t.dtype in ("float", "double") for t in m.outputs)}
+    for name in found.keys() - fit.keys():
+        say(
+            f"left out: {found[name].path} has no float output; export its probabilities as a tensor (with skl2onnx: options={{'zipmap': False}})"
+        )
+    return fit
 
 
 def _propose(
@@ -122,7 +128,7 @@ def _variants(models: dict[str, ModelSummary], proposal: Proposal) -> dict[str, 
 def _write(out: Path, texts: dict[str, str]) -> None:
     there = [file for file in texts if (out / file).exists()]
     if there:
-        raise ConfigError(f"init: {out / there[0]} exists; remove it, or write elsewhere with --out or under another --name")
+        raise ConfigError(f"init: {out / there[0]} exists; remove it, or write elsewhere with --out")
     for file, text in texts.items():
         files.write_text(out / file, text)
 

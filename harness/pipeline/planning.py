@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import glob
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from harness.device import cuda_driver
-from harness.errors import ConfigError, DeviceError
+from harness.errors import ConfigError, DeviceError, ReplayError
 from harness.inference.inspect import inspect_model
 from harness.inference.plan import plan_logged, plan_onnx
 from harness.pipeline.environment import sources
@@ -22,6 +23,8 @@ from harness.replay import arrow_reader, contract
 from harness.replay.prepared import folder_of
 from harness.runs import store
 from harness.runs.identity import code_hash, digest
+
+_DEMO_LOG = "data/flights/*.parquet"
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,10 @@ def plan_sweep(conf: SweepConf, cache_dir: Path | None) -> Plan:
     for variant in conf.variants:
         _check_device(variant)
         _check_threshold(variant, conf)
+    if conf.replay.path == _DEMO_LOG and not glob.glob(_DEMO_LOG):
+        raise ReplayError(
+            f"replay.path: no file '{_DEMO_LOG}' here; `python -m harness.demo` builds this log, or name your own (harness init LOG)"
+        )
     log = arrow_reader.open_log(conf.replay.path, cache_dir)
     contract.check_columns(log, conf.replay)
     plans = tuple(_plan(v, conf, log) for v in conf.variants)

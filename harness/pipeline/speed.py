@@ -23,7 +23,7 @@ from harness.meters.trial import timed_trial
 from harness.pipeline.environment import sources
 from harness.pipeline.quality import Member
 from harness.records.conf import MeasureConf, SweepConf
-from harness.records.measurement import Machine, Measurement
+from harness.records.measurement import DECIDING_PROTOCOLS, Machine, Measurement
 from harness.records.model import ScoringPlan
 from harness.records.replay import PreparedReplay
 from harness.records.trial import Trial, WarmUp
@@ -124,7 +124,7 @@ def run_speed(members: Sequence[Member], conf: SweepConf, prepared: PreparedRepl
     machine = capture()
     identity = set_identity(to_time, conf, f"{machine.cpu_model}|{machine.n_cores}")
     if not conf.force and all(_timed_in(m, identity) for m in to_time):
-        say("speed: this set of variants was timed on this machine already")
+        say("speed: this set of variants was timed on this machine already (force=true runs everything again)")
         return
     if short := shortfall(conf.measure):
         say(f"speed: shortened, so it decides nothing: {short}")
@@ -145,7 +145,10 @@ def _write(member: Member, measurement: Measurement) -> None:
 
 def _timed_in(member: Member, identity: str) -> bool:
     found = store.read_measurement(member.folder)
-    return found is not None and found.set_identity == identity
+    if found is None or found.set_identity != identity:
+        return False
+    # A quick look decides nothing anyway; what gates could decide on is measured again until it is ok.
+    return found.status == "ok" or found.protocol not in DECIDING_PROTOCOLS
 
 
 def _measure(

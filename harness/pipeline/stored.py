@@ -10,8 +10,8 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 from rich.table import Table
 
-from harness.config import compose_sweep
-from harness.errors import ConfigError, ResultsError, one_of
+from harness.config import TOP_LEVEL, compose_sweep
+from harness.errors import ConfigError, ResultsError, did_you_mean, one_of
 from harness.pipeline import reports
 from harness.pipeline.evaluate import evaluate
 from harness.pipeline.planning import conf_hash
@@ -58,7 +58,7 @@ def _print_signoff(sign: Signoff, review: Path) -> None:
             table.add_row(verdict.variant if i == 0 else "", gate.gate, gate.status, gate.sentence)
     console.print(table, markup=False) if sign.verdicts else None
     console.print(f"\n{sign.status}: {sign.reason}", markup=False, highlight=False, soft_wrap=True)
-    console.print(f"written: {review}", markup=False, highlight=False, soft_wrap=True)
+    console.print(f"written: {review / 'signoff.html'}", markup=False, highlight=False, soft_wrap=True)
 
 
 def status(directory: str) -> int:
@@ -111,7 +111,12 @@ def _stored(directory: str, overrides: Sequence[str], config_dirs: Sequence[str]
     manifest = read_manifest(root)
     for override in overrides:
         key = override.split("=")[0].lstrip("+~")
-        if key.split(".")[0].split("/")[0] not in _FROM_STORED:
+        top = key.split(".")[0].split("/")[0]
+        if top not in TOP_LEVEL:
+            raise ConfigError(
+                f"{key}: unknown key; from stored results can be changed: {one_of(_FROM_STORED)}{did_you_mean(top, _FROM_STORED)}"
+            )
+        if top not in _FROM_STORED:
             raise ConfigError(
                 f"{key}: cannot be changed without the log; run harness sweep with it. From stored results: {one_of(_FROM_STORED)}"
             )

@@ -32,7 +32,7 @@ from harness.replay.prepared import read_contract
 from harness.runs import folder as files
 from harness.runs import store
 from harness.runs.identity import git_state
-from harness.runs.manifest import FORMAT, Manifest, ManifestMember, write_manifest, write_replay
+from harness.runs.manifest import FORMAT, MANIFEST, Manifest, ManifestMember, read_manifest, write_manifest, write_replay
 from harness.units import human_bytes, human_seconds
 
 
@@ -85,6 +85,7 @@ def _begin(
     overrides: Sequence[str],
     config_dirs: Sequence[str],
 ) -> Manifest:
+    _say_replaced(root, members)
     traffic = _traffic(conf, prepared)
     write_replay(root, prepared.grid, prepared.account, prepared.notes, read_contract(prepared.folder), traffic)
     git, now = git_state(), _now()
@@ -117,6 +118,14 @@ def _begin(
     )
     write_manifest(root, manifest)
     return manifest
+
+
+def _say_replaced(root: Path, members: Sequence[Member]) -> None:
+    """Say so when the tables of other variants make place for this sweep's."""
+    if (root / MANIFEST).is_file():
+        before = {m.variant for m in read_manifest(root).members}
+        if before - {m.conf.label for m in members}:
+            say(f"results: {root} held the tables of {len(before)} variants; they make place for these {len(members)} (name= keeps both)")
 
 
 def _quality(root: Path, conf: SweepConf, members: Sequence[Member], prepared: PreparedReplay, manifest: Manifest) -> Manifest:

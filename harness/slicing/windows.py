@@ -39,7 +39,14 @@ def row_window_name(key: int, rows: int) -> str:
 
 
 def dense(keys: NDArray[np.int64], counted: NDArray[np.bool_]) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
-    """Return window numbers 1, 2, … in order, 0 where a row is not counted, and the keys of the windows that hold counted rows."""
+    """Return window numbers 1, 2, … in order, 0 where a row is not counted, and the keys of the windows that hold counted rows.
+
+    Examples
+    --------
+    >>> ids, present = dense(np.array([7, 5, 7, 9]), np.array([True, True, True, False]))
+    >>> ids.tolist(), present.tolist()
+    ([2, 1, 2, 0], [5, 7])
+    """
     own = keys[counted]
     low, high = (int(own.min()), int(own.max())) if len(own) else (0, -1)
     ids = np.zeros(len(keys), np.int32)

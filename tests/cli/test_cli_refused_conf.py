@@ -175,3 +175,38 @@ def test_an_option_that_is_called_like_a_number(overrides: list[str], world: Wor
 
     conf = compose_sweep(["replay=tiny", "metrics=[auc]", *overrides], [str(world.conf)])
     assert conf.variants[0].label == "nan"
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("gates: {}\n", ["review.name: not given"]),
+        ("name: mine\ngate: {}\n", ["review.gates: not given", "did you mean 'gate'"]),
+        ("name: mine\ngates: {}\nlimit: 1\n", ["review.limit: unknown key"]),
+    ],
+)
+def test_a_review_that_is_half_written(text: str, words: list[str], harness: Harness, world: World, tmp_path: Path) -> None:
+    (tmp_path / "mine" / "review").mkdir(parents=True)
+    (tmp_path / "mine" / "review" / "mine.yaml").write_text(text)
+    args = [*world.args(tmp_path / "results", "review=mine", sweep=None), "--config-dir", str(tmp_path / "mine")]
+    assert_refused(harness(args), words, tmp_path / "results")
+
+
+def test_gain_and_price_in_two_currencies(harness: Harness, world: World, tmp_path: Path) -> None:
+    overrides = ["price=c5_large", "gain=flights_example", "gain.currency=EUR"]
+    said = harness(world.args(tmp_path / "results", *overrides, sweep=None))
+    assert_refused(said, ["gain is in EUR", "in USD", "state both in one currency"], tmp_path / "results")
+
+
+def test_a_drift_option_is_not_taken_in_silence(harness: Harness, world: World, tmp_path: Path) -> None:
+    (tmp_path / "mine" / "drift").mkdir(parents=True)
+    (tmp_path / "mine" / "drift" / "standard.yaml").write_text("name: standard\n")
+    args = [*world.args(tmp_path / "results", "drift=standard", sweep=None), "--config-dir", str(tmp_path / "mine")]
+    assert_refused(harness(args), ["no drift report in this version", "drift=none"], tmp_path / "results")
+
+
+def test_debug_shows_the_traceback_and_keeps_the_exit_code(harness: Harness, world: World, tmp_path: Path) -> None:
+    said = harness([*world.args(tmp_path / "results", "review=nope", sweep=None), "--debug"])
+    assert said.code == 2
+    assert "Traceback" in said.err
+    assert said.err.splitlines()[-1].startswith("harness: review: no option 'nope'")

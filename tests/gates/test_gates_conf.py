@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 from omegaconf import OmegaConf
 
-from harness.plugins import build
 from harness.gain.value_matrix import ValueMatrix
 from harness.gates.gate import Gate
+from harness.plugins import build
 
 CONF = Path(__file__).resolve().parents[2] / "conf"
 

@@ -88,7 +88,9 @@ def make_signoff(**changes: Any) -> Signoff:
             "non_inferiority_auc", name, "PASS", 0.0101, "auc not worse by 0.01 in 1 named slice", "auc is fine", ("all (n 1) +0.01",)
         ),
         GateResult("net_gain", name, "WAIVED", None, "net > 0", "waived by A. Risk on 2026-03-01: pilot"),
-        GateResult("p99_latency", name, "PASS", 0.123, "not slower", "p99 is 0.123 ms", limit_value=50.0, limit_on="latency_single_p99_ms"),
+        GateResult(
+            "p99_latency", name, "PASS", 0.123, "p99 <= 50 ms", "p99 is 0.123 ms", limit_value=50.0, limit_on="latency_single_p99_ms"
+        ),
     )
     other = (
         GateResult("non_inferiority_auc", "mlp_wide[precision=int8]", "FAIL", -0.1, "auc", "auc is worse"),

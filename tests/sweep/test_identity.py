@@ -147,3 +147,24 @@ def test_challengers_of_a_champion_that_failed_are_paired_once_it_is_mended(own_
     assert own_world.sweep() == 3
     assert own_world.comparison().loc["better", "auc_vs_champion"] > 0.01
     assert own_world.run_json("better")["scores_reused"]
+
+
+def test_other_slices_reduce_again_from_the_kept_scores(swept: World) -> None:
+    swept.sweep("replay.slices.crosses=[]")
+    assert reused(swept) == dict.fromkeys(VARIANTS, True)
+    assert "region*channel" not in set(swept.differences()["slice_by"])
+
+
+def test_another_number_of_threads_scores_again(swept: World) -> None:
+    before = {name: swept.run_json(name)["identity"]["scores"] for name in VARIANTS}
+    swept.sweep("model.deploy.threads=1")
+    assert all(swept.run_json(name)["identity"]["scores"] != before[name] for name in VARIANTS)
+    assert reused(swept) == dict.fromkeys(VARIANTS, False)
+
+
+def test_another_setting_of_a_metric_is_computed_and_not_read_from_the_store(swept: World) -> None:
+    swept.sweep("metrics=[ece]")
+    before = swept.comparison()["ece_ci_low"]
+    swept.run("compare", "metrics=[ece]", "metrics.ece.n_draws=50")
+    after = swept.comparison()["ece_ci_low"]
+    assert not np.allclose(before.astype(float), after.astype(float), rtol=1e-12, atol=0, equal_nan=True)
