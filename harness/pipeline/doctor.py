@@ -14,6 +14,7 @@ from harness.config import shipped_conf
 from harness.device import cuda_driver
 from harness.meters.energy import cpu_energy_meter
 from harness.meters.machine import capture, is_vm
+from harness.pipeline.progress import printing
 from harness.records.measurement import Machine
 from harness.report.table import report_console
 from harness.units import human_bytes
@@ -30,12 +31,12 @@ def doctor() -> int:
     findings = [*_software(), *_hardware(machine)]
     for mark, what, text in findings:
         table.add_row({"ok": "ok", "no": "--", "bad": "!!"}[mark], what, text)
-    console = report_console()
-    console.print(table, markup=False)
     bad = [what for mark, what, _ in findings if mark == "bad"]
-    console.print(
-        "a sweep cannot run here: " + ", ".join(bad) if bad else "a sweep can run here, with device=cpu", markup=False, highlight=False
-    )
+    verdict = "a sweep cannot run here: " + ", ".join(bad) if bad else "a sweep can run here, with device=cpu"
+    with printing():
+        console = report_console()
+        console.print(table, markup=False)
+        console.print(verdict, markup=False, highlight=False)
     return 2 if bad else 0
 
 

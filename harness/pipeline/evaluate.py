@@ -34,8 +34,11 @@ class Evaluation:
     replay: ReplayProfile
 
 
-def evaluate(root: Path, conf: SweepConf, manifest: Manifest) -> Evaluation:
-    """Compute the comparison and the sign-off of a results folder under this configuration."""
+def evaluate(root: Path, conf: SweepConf, manifest: Manifest, n_unscored: int = 0) -> Evaluation:
+    """Compute the comparison and the sign-off of a results folder under this configuration.
+
+    `n_unscored` variants of the sweep are not in `manifest`, because they have not been scored yet.
+    """
     replay = read_replay(root)
     variants = [load_variant(root, m.folder, conf, v, replay) for m, v in _pairs(manifest, conf) if m.status == OK]
     differences = {v.label: _differences(v, conf, replay, sum(1 for o in variants if o.paired)) for v in variants}
@@ -47,7 +50,16 @@ def evaluate(root: Path, conf: SweepConf, manifest: Manifest) -> Evaluation:
     ]
     given = verdicts(evidence, conf.gates, conf.candidate)
     n_failed = sum(m.status != OK for m in manifest.members)
-    sign = signoff(conf.review, conf.name, conf.champion, conf.candidate, given, n_failed)
+    sign = signoff(
+        conf.review,
+        conf.name,
+        conf.champion,
+        conf.candidate,
+        given,
+        n_failed,
+        n_challengers=n_unscored + sum(m.variant != conf.champion for m in manifest.members) if conf.champion else 0,
+        n_gates=len(conf.gates),
+    )
     comparison = _comparison(root, conf, manifest, replay, variants, differences, money, given, price)
     return Evaluation(comparison, tuple(d for v in variants for d in differences[v.label]), sign, replay)
 

@@ -49,7 +49,7 @@ def init(
 
 
 def _models(patterns: Sequence[str]) -> dict[str, ModelSummary]:
-    found = {}
+    found: dict[str, ModelSummary] = {}
     for pattern in patterns:
         here = Path(pattern)
         paths = sorted(here.glob("*.onnx")) if here.is_dir() else sorted(Path(p) for p in glob.glob(pattern, recursive=True))  # noqa: PTH207

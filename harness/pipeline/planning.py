@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import glob
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
@@ -48,7 +47,7 @@ def plan_sweep(conf: SweepConf, cache_dir: Path | None) -> Plan:
     for variant in conf.variants:
         _check_device(variant)
         _check_threshold(variant, conf)
-    if conf.replay.path == _DEMO_LOG and not glob.glob(_DEMO_LOG):
+    if conf.replay.path == _DEMO_LOG and not any(Path().glob(_DEMO_LOG)):
         raise ReplayError(
             f"replay.path: no file '{_DEMO_LOG}' here; `python -m harness.demo` builds this log, or name your own (harness init LOG)"
         )

@@ -28,9 +28,9 @@ _FROM_STORED = ("price", "gain", "review", "metrics", "candidate", "confidence")
 
 def compare(directory: str, overrides: Sequence[str], config_dirs: Sequence[str]) -> int:
     """Make the tables and the report again, also with another price, gain, review or metric."""
-    root, manifest, conf = _stored(directory, overrides, config_dirs)
+    root, manifest, conf, n_unscored = _stored(directory, overrides, config_dirs)
     with files.writing(root):
-        evaluation = evaluate(root, conf, manifest)
+        evaluation = evaluate(root, conf, manifest, n_unscored)
         reports.write_comparison(root, evaluation)
         reports.write_signoff(root, evaluation, conf)
     reports.show(evaluation)
@@ -39,9 +39,9 @@ def compare(directory: str, overrides: Sequence[str], config_dirs: Sequence[str]
 
 def signoff(directory: str, overrides: Sequence[str], config_dirs: Sequence[str]) -> int:
     """Apply a review's gates to the stored evidence, keep the review, and print the verdict."""
-    root, manifest, conf = _stored(directory, overrides, config_dirs)
+    root, manifest, conf, n_unscored = _stored(directory, overrides, config_dirs)
     with files.writing(root):
-        evaluation = evaluate(root, conf, manifest)
+        evaluation = evaluate(root, conf, manifest, n_unscored)
         review = reports.write_signoff(root, evaluation, conf)
     with printing():
         _print_signoff(evaluation.signoff, review)
@@ -106,7 +106,7 @@ def _is_running(root: Path) -> bool:
         return False
 
 
-def _stored(directory: str, overrides: Sequence[str], config_dirs: Sequence[str]) -> tuple[Path, Manifest, SweepConf]:
+def _stored(directory: str, overrides: Sequence[str], config_dirs: Sequence[str]) -> tuple[Path, Manifest, SweepConf, int]:
     root = Path(directory)
     manifest = read_manifest(root)
     for override in overrides:
@@ -131,7 +131,7 @@ def _stored(directory: str, overrides: Sequence[str], config_dirs: Sequence[str]
         conf = replace(conf, variants=tuple(v for v in conf.variants if v.label not in pending))
     if not any(m.status == OK for m in manifest.members):
         raise ResultsError(f"results: no variant of {root} was scored; run the sweep again")
-    return root, manifest, conf
+    return root, manifest, conf, len(pending)
 
 
 def _unchanged(manifest: Manifest, conf: SweepConf) -> None:
