@@ -127,7 +127,7 @@ def _output(variant: VariantConf, summary: ModelSummary) -> Tensor:
         if not floats:
             kinds = one_of([f"{t.name}: {t.dtype}" for t in summary.outputs])
             raise ModelError(
-                f"model.output: {summary.path} has no float output ({kinds}); export its probabilities as a tensor (with skl2onnx: options={'zipmap': False})"
+                f"model.output: {summary.path} has no float output ({kinds}); export its probabilities as a tensor (with skl2onnx: options={{'zipmap': False}})"
             )
         chosen = floats[0]
     if chosen.dtype not in ("float", "double"):

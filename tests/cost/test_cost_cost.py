@@ -40,7 +40,7 @@ def test_full_use_by_hand():
     assert (row.cost_per_month, row.replicas_peak, row.cost_per_1k_at_stated) == (None, None, None)
     assert row.reason == "no cost from the log: it has no timestamps"
     assert row.priced_as == "box aws on_demand 3.6 USD/h (2026-06-01)"
-    assert row.note == "batches of 4096 rows"
+    assert row.note == "batches of 4096 rows; at full use: the log has no time column"
 
 
 def test_from_the_log_by_hand():
@@ -89,7 +89,7 @@ def test_power_is_added_where_the_price_does_not_include_it():
     assert cost_of("m", measured, own, None, Deploy(), conf).cost_per_1k == pytest.approx(0.02 + 2 * 1.2 * 0.5)
     assert cost_of("m", measured, PRICE, None, Deploy(), conf).cost_per_1k == pytest.approx(0.02)
     unread = cost_of("m", measurement(50.0, 50.0, energy_reason="vm"), own, None, Deploy(), conf)
-    assert unread.note == "batches of 4096 rows; without power: energy was not measured (vm)"
+    assert unread.note == "batches of 4096 rows; without power: energy was not measured (vm); at full use: the log has no time column"
 
 
 @pytest.mark.parametrize(
@@ -115,7 +115,8 @@ def test_other_cores_other_hardware_noise_and_idle_hours_are_noted():
     card = Price(replace(PRICE.row, accelerator="T4"), None)
     noisy = measurement(50.0, 50.0, status="noisy", reason="varied")
     assert (
-        cost_of("m", measurement(50.0), eight, None, Deploy(), CONF).note == "batches of 4096 rows; measured on 2 cores, priced for 8 vCPUs"
+        cost_of("m", measurement(50.0), eight, None, Deploy(), CONF).note
+        == "batches of 4096 rows; measured on 2 cores, priced for 8 vCPUs; at full use: the log has no time column"
     )
     assert cost_of("m", measurement(50.0), card, None, Deploy(), CONF).note.endswith(
         "measured on the CPU (AMD EPYC, 2 cores), priced with T4"

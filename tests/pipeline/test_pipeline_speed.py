@@ -178,7 +178,7 @@ def test_the_same_set_and_protocol_is_timed_once(monkeypatch, tmp_path):
     n = len(world.asked)
     world.run(STANDARD)
     assert len(world.asked) == n
-    assert world.said[-1] == "speed: this set of variants was timed on this machine already"
+    assert world.said[-1] == "speed: this set of variants was timed on this machine already (force=true runs everything again)"
     world.run(replace(STANDARD, trial_s=2.0))
     assert len(world.asked) > n
     assert "speed: shortened, so it decides nothing: trial_s is 2, standard has at least 30" in world.said

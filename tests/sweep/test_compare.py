@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 
@@ -123,7 +124,7 @@ def test_status_of_an_interrupted_sweep_says_how_to_go_on(stored: World, capsys:
     assert stored.run("status") == 0
     said = capsys.readouterr().out
     assert said.startswith("tiny: interrupted, phase quality, 1 of 3 variants ended")
-    assert "next: harness sweep sweep=tiny" in said
+    assert re.search(r"^next: harness sweep --config-dir \S+conf sweep=tiny$", said, re.MULTILINE)
 
 
 _PASSING = {

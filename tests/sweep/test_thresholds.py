@@ -10,7 +10,7 @@ from tests.sweep.world import World, gain_conf
 
 
 def test_a_champion_that_flags_nobody_is_still_compared_with(own_world: World) -> None:
-    own_world.conf("gain", "tiny", gain_conf(1.0) | {"false_positive": -1000.0})
+    own_world.conf("gain", "tiny", gain_conf(-1.0))
     assert own_world.sweep("model.threshold={maximise: gain}", "review=standard") == 3
     assert own_world.run_json("champion")["threshold"] == "inf"
     assert (own_world.folder("better") / "paired.arrow").is_file()
