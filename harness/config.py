@@ -18,7 +18,7 @@ from hydra.core.override_parser.types import Override
 from hydra.core.plugins import Plugins
 from hydra.errors import HydraException
 from hydra.plugins.search_path_plugin import SearchPathPlugin
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
 from harness.errors import ConfigError, did_you_mean, one_of
@@ -122,10 +122,19 @@ class Composer:
                     raise ConfigError(f"{key}: cannot be swept, its rows would not compare; sweep model, a key under model., or device")
             if not swept:
                 return [base]
-            return [
-                self._one(fixed, tuple(zip([k for k, _ in swept], combo, strict=True)))
-                for combo in itertools.product(*(v for _, v in swept))
-            ]
+            combos = itertools.product(*(v for _, v in swept))
+            return [self._with_metrics_of(base, fixed, tuple(zip([k for k, _ in swept], combo, strict=True))) for combo in combos]
+
+    def _with_metrics_of(self, base: Composed, fixed: list[str], swept: tuple[tuple[str, str], ...]) -> Composed:
+        """Compose one combination; metrics are common to all, and their many files are read for `base` only."""
+        name = next(iter(base.tree.metrics or {}), None)
+        if name not in self.options("metrics"):
+            return self._one(fixed, swept)
+        rest = [line for line in fixed if re.split(r"[=.@]", line.lstrip("+~"))[0] != "metrics"]
+        found = self._one([*rest, f"metrics=[{name}]"], swept)
+        with open_dict(found.tree):
+            found.tree.metrics = base.tree.metrics
+        return found
 
     def _params(self, base: Composed) -> dict[str, list[str]]:
         params = base.plain.get("params") or {}
