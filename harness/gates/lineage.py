@@ -47,6 +47,7 @@ def _unknown(known: Lineage) -> list[str]:
         (known.model_sha256 is None, model),
         (not known.replay_fingerprint, "the replay's fingerprint is not known"),
         (known.trained_until is None, "the end of training is not known; set model.trained_until"),
+        (not known.champion_is_known, "the end of the champion's training is not known; set its trained_until"),
         (
             known.first_judged is None,
             "the log has no time column, so which rows the model was trained on is not known; set replay.timestamp",

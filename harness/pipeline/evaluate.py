@@ -16,7 +16,7 @@ from harness.pipeline.stored_variant import StoredVariant, load_variant
 from harness.records.comparison import Comparison, ComparisonRow, MetricSummary
 from harness.records.conf import SweepConf, VariantConf
 from harness.records.evidence import FAIL, UNDECIDED, Evidence, Lineage, Signoff, Verdict
-from harness.records.measurement import DECIDING_PROTOCOLS, Measurement
+from harness.records.measurement import DECIDING_PROTOCOLS
 from harness.records.metric import Differences, MetricValues
 from harness.records.run import OK, RunRecord
 from harness.runs.manifest import Manifest, ReplayProfile, read_replay
@@ -44,9 +44,9 @@ def evaluate(root: Path, conf: SweepConf, manifest: Manifest, n_unscored: int = 
     differences = {v.label: _differences(v, conf, replay, sum(1 for o in variants if o.paired)) for v in variants}
     price = price_of(conf)
     money = money_of(variants, conf, price, replay)
-    champion_measurement = next((v.measurement for v in variants if v.label == conf.champion), None)
+    champion_variant = next((v for v in variants if v.label == conf.champion), None)
     evidence = [
-        _evidence(v, champion_measurement, differences[v.label], money, conf, manifest, replay) for v in variants if v.paired is not None
+        _evidence(v, champion_variant, differences[v.label], money, conf, manifest, replay) for v in variants if v.paired is not None
     ]
     given = verdicts(evidence, conf.gates, conf.candidate)
     n_failed = sum(m.status != OK for m in manifest.members)
@@ -83,7 +83,7 @@ def _differences(variant: StoredVariant, conf: SweepConf, replay: ReplayProfile,
 
 def _evidence(
     v: StoredVariant,
-    champion_measurement: Measurement | None,
+    champion_variant: StoredVariant | None,
     differences: tuple[Differences, ...],
     money: dict[str, Money],
     conf: SweepConf,
@@ -101,6 +101,7 @@ def _evidence(
         git_dirty=manifest.git_dirty,
         limited=manifest.limited,
         is_logged=v.run.source == "logged",
+        champion_is_known=champion_variant is not None and champion_variant.run.trained_until is not None,
     )
     return Evidence(
         variant=v.label,
@@ -119,7 +120,7 @@ def _evidence(
         net_vs_champion_high=own.vs_high,
         lineage=lineage,
         confidence=conf.confidence,
-        champion_measurement=champion_measurement,
+        champion_measurement=champion_variant.measurement if champion_variant else None,
     )
 
 

@@ -21,6 +21,7 @@ from harness.meters.steady import warm_up_until_steady, why_unsteady
 from harness.meters.summary import summarise
 from harness.meters.trial import timed_trial
 from harness.pipeline.environment import sources
+from harness.pipeline.progress import bar
 from harness.pipeline.quality import Member
 from harness.records.conf import MeasureConf, SweepConf
 from harness.records.measurement import DECIDING_PROTOCOLS, Machine, Measurement
@@ -172,9 +173,11 @@ def _run_blocks(timed: Sequence[Timed], conf: SweepConf, say: Callable[[str], No
     by_label = {one.member.conf.label: one for one in timed}
     order = blocks(list(by_label), conf.measure.n_blocks, conf.seed)
     for n_done, block in enumerate(order, 1):
-        for label in block:
-            for point in _POINTS:
-                by_label[label].run(point)
+        with bar(f"speed, block {n_done} of {len(order)}", len(block)) as progress:
+            for i, label in enumerate(block, 1):
+                for point in _POINTS:
+                    by_label[label].run(point)
+                progress(i)
         working = [one.trials for one in timed if one.broken is None]
         if working and n_done < len(order) and may_stop(working, conf.measure, conf.confidence):
             say(f"speed: done after {n_done} of {len(order)} blocks: every interval is narrower than {conf.measure.early_stop_width:.0%}")

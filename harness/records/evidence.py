@@ -25,6 +25,7 @@ class Lineage:
     git_dirty: bool | None
     limited: bool
     is_logged: bool
+    champion_is_known: bool = True  # whether the end of the champion's training is
 
 
 @dataclass(frozen=True)

@@ -203,10 +203,13 @@ class LogReader:
                 f"replay.timestamp: column '{name}' has no time in {column.null_count} rows; fill them in or leave them out by replay.where"
             )
         if not (pt.is_timestamp(column.type) or pt.is_date(column.type)):
+            wanted = f"replay.timestamp: column '{name}' is {column.type}, wanted a timestamp; write it as one"
+            if pt.is_integer(column.type):  # seconds, milliseconds or days: a number does not say
+                raise ReplayError(wanted)
             try:
                 column = column.cast(pa.timestamp("us"))
             except pa.ArrowException as trouble:
-                raise ReplayError(f"replay.timestamp: column '{name}' is {column.type}, wanted a timestamp; write it as one") from trouble
+                raise ReplayError(wanted) from trouble
         return np.asarray(column.cast(pa.timestamp("us"), safe=False).cast(pa.int64()).to_numpy())
 
     def _labels(self, batch: pa.RecordBatch) -> NDArray[np.int8]:

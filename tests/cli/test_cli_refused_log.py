@@ -56,6 +56,7 @@ COLUMNS = {
     "times as features": (["replay.features=[amount,age,asked_at]"], ["'asked_at' is timestamp", "takes float"]),
     "times with gaps": (["replay.timestamp=asked_at_gap"], ["'asked_at_gap' has no time in 1 rows"]),
     "numbers as times": (["replay.timestamp=ratio"], ["replay.timestamp: column 'ratio' is float, wanted a timestamp"]),
+    "whole numbers as times": (["replay.timestamp=n_items"], ["replay.timestamp: column 'n_items' is int64, wanted a timestamp"]),
     "words as times": (["replay.timestamp=channel"], ["replay.timestamp: column 'channel' is", "wanted a timestamp"]),
     "edges on texts": (
         ["replay.slices={columns: [{column: country, edges: [1, 3]}], crosses: []}"],

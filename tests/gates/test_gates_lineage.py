@@ -22,6 +22,7 @@ def test_everything_known_passes(evidence) -> None:
         ({"trained_until": None}, "UNDECIDED", "set model.trained_until"),
         ({"first_judged": None}, "UNDECIDED", "no time column, so which rows the model was trained on is not known"),
         ({"limited": True}, "UNDECIDED", "can never pass"),
+        ({"champion_is_known": False}, "UNDECIDED", "the end of the champion's training is not known"),
         ({"n_judged_in_training": 3}, "FAIL", "3 judged rows lie in the model's training period"),
         ({"n_judged_in_training": 3, "limited": True}, "FAIL", "3 judged rows"),
     ],
