@@ -88,12 +88,12 @@ class NetGain(Gate):
             (m is None, "speed was not measured, so the cost is not known; use measure=standard"),
             (m is not None and m.status == "not_measured", f"speed was not measured: {(m and m.reason) or 'no reason was recorded'}"),
             (
-                m is not None and m.status != "ok",
-                m and f"the measurement is {m.status}: {m.reason or 'no reason was recorded'}; measure again",
-            ),
-            (
                 m is not None and m.protocol not in DECIDING_PROTOCOLS,
                 f"measured with the {m and m.protocol} protocol, which decides nothing; use measure=standard",
+            ),
+            (
+                m is not None and m.status != "ok",
+                m and f"the measurement is {m.status}: {m.reason or 'no reason was recorded'}; measure again",
             ),
             (
                 c is not None and c.status not in ("ok", "not_measured"),

@@ -64,10 +64,10 @@ class P99Latency(Gate):
         if p99.value_ms is None or p99.low_ms is None or p99.high_ms is None:
             return UNDECIDED, f"no p99 from {p99.n:,} requests, it needs {p99.n_needed:,}; use measure=standard"
         figure = f"p99 is {p99.value_ms:.3g} [{p99.low_ms:.3g}, {p99.high_ms:.3g}] ms"
-        if m.status != "ok":
-            return UNDECIDED, f"{figure}, but the measurement is {m.status}: {m.reason or 'no reason was recorded'}; measure again"
         if m.protocol not in DECIDING_PROTOCOLS:
             return UNDECIDED, f"{figure}, measured with the {m.protocol} protocol, which decides nothing; use measure=standard"
+        if m.status != "ok":
+            return UNDECIDED, f"{figure}, but the measurement is {m.status}: {m.reason or 'no reason was recorded'}; measure again"
         if p99.high_ms <= self.limit_ms:
             return PASS, figure
         if p99.low_ms > self.limit_ms:
