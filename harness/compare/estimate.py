@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.records.tally import PairedTally
-
+PairedT = TypeVar("PairedT", contravariant=True)
 Bounds = tuple[NDArray[np.float64], NDArray[np.float64]]
 
 
@@ -43,16 +42,16 @@ class Estimate:
     n_fewest_class: NDArray[np.int64] | None = None
 
 
-class PairedMetric(ABC):
-    """A metric whose difference between two variants is estimated on the same rows."""
+class PairedMetric(ABC, Generic[PairedT]):
+    """A metric whose difference between two variants is estimated on the same rows, from the paired tally of its task."""
 
     name: ClassVar[str]
     higher_is_better: ClassVar[bool]
 
     @abstractmethod
-    def estimate(self, paired: PairedTally) -> Estimate:
+    def estimate(self, paired: PairedT) -> Estimate:
         """Return values, standard error and p-value of every cell."""
 
     @abstractmethod
-    def interval(self, paired: PairedTally, estimate: Estimate, confidence: NDArray[np.float64]) -> Bounds:
+    def interval(self, paired: PairedT, estimate: Estimate, confidence: NDArray[np.float64]) -> Bounds:
         """Return the two-sided interval of the difference, float64 [n_cells], at a level per cell."""

@@ -14,7 +14,7 @@ from harness.records.metric import MIN_CLASS_ROWS
 from harness.records.tally import PairedTally
 
 
-class PairedAuc(PairedMetric):
+class PairedAuc(PairedMetric[PairedTally]):
     """Difference of AUC with DeLong's paired variance, normal on the scale of the difference.
 
     Undefined when: a class is empty. No interval when a class has fewer than 2 rows, or when the variance is 0; the p-value is

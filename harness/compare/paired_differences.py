@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 from harness.compare.estimate import PairedMetric
-from harness.compare.holm import holm
 from harness.compare.paired_accuracy import PairedAccuracy
 from harness.compare.paired_auc import PairedAuc
 from harness.compare.paired_brier import PairedBrier
@@ -17,23 +18,30 @@ from harness.compare.paired_selection_rate import PairedSelectionRate
 from harness.errors import ConfigError, did_you_mean, one_of
 from harness.records.metric import Differences
 from harness.records.tally import PairedTally
+from harness.records.task_tally import PairedMulticlassTally, PairedRegressionTally
+from harness.stats.holm import holm
 
-PAIRED_METRICS: dict[str, PairedMetric] = {
-    metric.name: metric
-    for metric in (
-        PairedAccuracy(),
-        PairedRecall(),
-        PairedFpr(),
-        PairedSelectionRate(),
-        PairedLogLoss(),
-        PairedBrier(),
-        PairedAuc(),
-    )
+Paired = PairedTally | PairedRegressionTally | PairedMulticlassTally
+_BINARY: tuple[PairedMetric[PairedTally], ...] = (
+    PairedAccuracy(),
+    PairedRecall(),
+    PairedFpr(),
+    PairedSelectionRate(),
+    PairedLogLoss(),
+    PairedBrier(),
+    PairedAuc(),
+)
+_REGRESSION: tuple[PairedMetric[PairedRegressionTally], ...] = ()
+_MULTICLASS: tuple[PairedMetric[PairedMulticlassTally], ...] = ()
+PAIRED_METRICS: dict[type[Any], dict[str, PairedMetric[Any]]] = {
+    PairedTally: {m.name: m for m in _BINARY},
+    PairedRegressionTally: {m.name: m for m in _REGRESSION},
+    PairedMulticlassTally: {m.name: m for m in _MULTICLASS},
 }
 
 
 def paired_differences(
-    paired: PairedTally,
+    paired: Paired,
     metric: str,
     champion: str,
     challenger: str,
@@ -45,10 +53,10 @@ def paired_differences(
 
     Parameters
     ----------
-    paired : PairedTally
+    paired : PairedTally, PairedRegressionTally or PairedMulticlassTally
         Both variants on the same rows.
     metric : str
-        One of `PAIRED_METRICS`.
+        One of `PAIRED_METRICS` of that tally.
     champion, challenger : str
         Names of the variants.
     confidence : float
@@ -74,10 +82,10 @@ def paired_differences(
     -----
     Bonferroni intervals: Dunn, Journal of the American Statistical Association 56:52-64, 1961.
     """
-    if metric not in PAIRED_METRICS:
-        known = one_of(PAIRED_METRICS)
-        raise ConfigError(f"compare: no paired comparison of '{metric}'; known: {known}{did_you_mean(metric, PAIRED_METRICS)}")
-    kind = PAIRED_METRICS[metric]
+    known = PAIRED_METRICS[type(paired)]
+    if metric not in known:
+        raise ConfigError(f"compare: no paired comparison of '{metric}'; known: {one_of(known)}{did_you_mean(metric, known)}")
+    kind = known[metric]
     estimate = kind.estimate(paired)
     difference = estimate.challenger - estimate.champion
     family = family_sizes(difference, n_windows, n_family)

@@ -12,7 +12,7 @@ from harness.compare.estimate import Bounds, Estimate, PairedMetric
 from harness.records.tally import Moments, PairedTally
 
 
-class PairedMean(PairedMetric):
+class PairedMean(PairedMetric[PairedTally]):
     """A mean over rows of a loss; its paired difference is the mean of the rows' differences.
 
     Formula: mean(d) ± t_{n-1} * sqrt(m2 / (n - 1) / n), with d the challenger's loss minus the champion's.

@@ -14,7 +14,7 @@ from harness.records.tally import PairedTally
 Table = NDArray[np.int64]
 
 
-class PairedShare(PairedMetric):
+class PairedShare(PairedMetric[PairedTally]):
     """A share of the same rows for both variants: accuracy, recall, false positive rate, selection rate.
 
     Undefined when: fewer than 2 rows are in the denominator. `se` is sqrt((b + c) / n - (b - c)² / n²) / sqrt(n) from the

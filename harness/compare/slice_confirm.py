@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import stdtrit
 
-from harness.compare.holm import holm
 from harness.compare.slice_clusters import MIN_CLUSTERS, compare_clustered
 from harness.compare.slice_difference import MeanDifference, compare_means, moments_of, p_value_worse
 from harness.records.slice_search import SearchColumn, SearchRule, SliceCandidate, SliceSearch, WorstSliceRow
+from harness.stats.holm import holm
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from harness.gates.gate import Gate
-from harness.gates.one_sided import holm, is_usable, p_above, p_below
+from harness.gates.one_sided import holm_in_family, is_usable, p_above, p_below
 from harness.records.evidence import FAIL, PASS, UNDECIDED, Evidence, GateResult
 from harness.records.measurement import DECIDING_PROTOCOLS
 
@@ -50,7 +50,9 @@ class NetGain(Gate):
     def judge(self, evidence: tuple[Evidence, ...]) -> tuple[GateResult, ...]:
         """Judge all challengers together."""
         p = np.array([self._p(e) for e in evidence], dtype=np.float64).reshape(-1, 2)
-        return tuple(self._result(e, *ps) for e, ps in zip(evidence, zip(holm(p[:, 0]), holm(p[:, 1]), strict=True), strict=True))
+        return tuple(
+            self._result(e, *ps) for e, ps in zip(evidence, zip(holm_in_family(p[:, 0]), holm_in_family(p[:, 1]), strict=True), strict=True)
+        )
 
     def _p(self, e: Evidence) -> tuple[float, float]:
         if self._obstacle(e):

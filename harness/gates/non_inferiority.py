@@ -9,7 +9,7 @@ import numpy as np
 
 from harness.gates.gate import Gate
 from harness.gates.named_slices import SliceName, read_slices, slice_label
-from harness.gates.one_sided import Floats, holm, p_above, p_below, rows_to_decide
+from harness.gates.one_sided import Floats, holm_in_family, p_above, p_below, rows_to_decide
 from harness.gates.slice_reading import Reading, read
 from harness.records.evidence import FAIL, PASS, UNDECIDED, Evidence, GateResult
 
@@ -84,7 +84,7 @@ class NonInferiority(Gate):
     def judge(self, evidence: tuple[Evidence, ...]) -> tuple[GateResult, ...]:
         """Judge all challengers together."""
         readings = [read(e, self.metric, self._named, self._waived, self.screen_min_n if self.screen else None) for e in evidence]
-        passing = holm(np.array([self._p_pass(r) for r in readings]))
+        passing = holm_in_family(np.array([self._p_pass(r) for r in readings]))
         failing = self._holm_over([self._p_fail(r, named=True) for r in readings])
         screened = self._holm_over([self._p_fail(r, named=False) for r in readings])
         return tuple(self._result(*parts, len(readings)) for parts in zip(readings, passing, failing, screened, strict=True))
@@ -114,7 +114,7 @@ class NonInferiority(Gate):
             return []
         joined = np.concatenate(families)
         present = ~np.isnan(joined)  # a slice that cannot be tested is not a test
-        joined[present] = holm(joined[present])
+        joined[present] = holm_in_family(joined[present])
         return np.split(joined, np.cumsum([len(f) for f in families])[:-1])
 
     def _result(self, r: Reading, p_pass: float, p_named: Floats, p_others: Floats, n_challengers: int) -> GateResult:

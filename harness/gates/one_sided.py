@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
+from harness.stats.holm import holm
+
 Floats = NDArray[np.float64]
 
 
@@ -44,38 +46,6 @@ def p_above(estimate: Floats, low: Floats, limit: float, confidence: float) -> F
 def p_below(estimate: Floats, high: Floats, limit: float, confidence: float) -> Floats:
     """Say how surprising the estimate is if the truth were at least `limit`: the mirror of `p_above`."""
     return p_above(-estimate, -high, -limit, confidence)
-
-
-def holm(p_values: Floats) -> Floats:
-    """Adjust p-values of a family so that the chance of any false rejection stays under the level (Holm 1979).
-
-    Formula: sorted upwards, p_(i) becomes the running maximum of (m − i + 1)·p_(i), at most 1. NaN counts as 1: it is in the family.
-
-    Parameters
-    ----------
-    p_values
-        float64 [m].
-
-    Returns
-    -------
-    float64 [m]
-        In the order given.
-
-    Notes
-    -----
-    Holm, Scandinavian Journal of Statistics 6 (1979), section 3.
-
-    Examples
-    --------
-    >>> holm(np.array([0.01, 0.04, 0.03])).tolist()
-    [0.03, 0.06, 0.06]
-    """
-    filled = np.where(np.isnan(p_values), 1.0, p_values)
-    order = np.argsort(filled, kind="stable")
-    steps = filled[order] * np.arange(len(filled), 0, -1)
-    adjusted = np.empty_like(filled)
-    adjusted[order] = np.minimum(np.maximum.accumulate(steps), 1.0)
-    return adjusted
 
 
 def rows_to_decide(n: Floats, se: Floats, margin: float, alpha: float, power: float, n_slices: int) -> Floats:
@@ -123,3 +93,12 @@ def z_of(confidence: float) -> float:
 def is_usable(*figures: float | None) -> bool:
     """Whether all figures were measured and are defined."""
     return all(f is not None and math.isfinite(f) for f in figures)
+
+
+def holm_in_family(p_values: Floats) -> Floats:
+    """Return Holm's adjusted p-values of a family in which a missing one (NaN) counts as 1: it was tested and rejects nothing.
+
+    >>> holm_in_family(np.array([0.02, np.nan])).tolist()
+    [0.04, 1.0]
+    """
+    return holm(np.where(np.isnan(p_values), 1.0, p_values))

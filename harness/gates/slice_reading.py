@@ -136,10 +136,10 @@ def _why(grid: Grid, name: SliceName, cell: int | None, figures: SliceFigures, i
 
 
 def _missing(metric: str) -> str:
-    if metric in PAIRED_METRIC_NAMES:
+    known = list(dict.fromkeys(name for names in PAIRED_METRIC_NAMES.values() for name in names))
+    if metric in known:
         return f"no paired differences of '{metric}'; add it to metrics"
-    near = did_you_mean(metric, PAIRED_METRIC_NAMES)
-    return f"no paired differences of '{metric}'{near or ';'} only {', '.join(PAIRED_METRIC_NAMES)} have them so far"
+    return f"no paired differences of '{metric}'{did_you_mean(metric, known) or ';'} only {', '.join(known)} have them so far"
 
 
 def _coverage(figures: SliceFigures, d: Differences) -> str:

@@ -9,15 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit, ndtri
 
-from harness.metrics.metric import Direction, Metric
+from harness.metrics.metric import BinaryMetric, Direction
 from harness.metrics.placement_variance import delong_variance
 from harness.metrics.values import FEWER_THAN_TWO, ONE_CLASS, metric_values, ratio
 from harness.records.metric import MIN_CLASS_ROWS, MetricValues
+from harness.records.needs import Needs
 from harness.records.tally import BinaryTally, RankSums
 
 
 @dataclass(frozen=True)
-class Auc(Metric):
+class Auc(BinaryMetric):
     """How often a positive row is ranked above a negative one, ties counting one half.
 
     Formula: sum of a / (2 P N), with a the doubled placement of a positive row among the negative ones; exact.
@@ -31,9 +32,12 @@ class Auc(Metric):
     title: ClassVar[str] = "how often a positive row is ranked above a negative one"
     unit: ClassVar[str] = "share"
     direction: ClassVar[Direction] = "higher"
-    needs_ranks: ClassVar[bool] = True
     interval: ClassVar[str] = "DeLong, logit"
     source: ClassVar[str] = "DeLong, DeLong & Clarke-Pearson 1988, Biometrics 44:837; logit: Pepe 2003, ch. 5"
+
+    def needs(self) -> Needs:
+        """Return that the rank sums are read."""
+        return Needs(ranks=True)
 
     def compute(self, tally: BinaryTally, confidence: float, seed: int) -> MetricValues:
         """Return the AUC and its interval for every cell; `seed` is not used."""

@@ -8,11 +8,11 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.metrics.dirichlet import dirichlet_interval
-from harness.metrics.metric import Direction, Metric
+from harness.metrics.metric import BinaryMetric, Direction
 from harness.metrics.values import FEWER_THAN_TWO, ONE_CLASS, metric_values, ratio
 from harness.records.metric import MetricValues
 from harness.records.tally import BinaryTally
+from harness.stats.dirichlet import dirichlet_interval
 
 
 def mean_of_rates(shares: list[NDArray[np.float64]]) -> NDArray[np.float64]:
@@ -28,7 +28,7 @@ def mean_of_rates(shares: list[NDArray[np.float64]]) -> NDArray[np.float64]:
 
 
 @dataclass(frozen=True)
-class BalancedAccuracy(Metric):
+class BalancedAccuracy(BinaryMetric):
     """How many rows are decided rightly when both classes weigh the same.
 
     Formula: (TP / (TP + FN) + TN / (TN + FP)) / 2.

@@ -9,10 +9,12 @@ import importlib
 import inspect
 import pkgutil
 from pathlib import Path
+from typing import Any
 
 import harness.metrics
 from harness.metrics.metric import Metric
 
+_TASKS = ("binary", "multiclass", "regression")
 README = Path(__file__).with_name("README.md")
 HEAD = """# Metrics
 
@@ -22,12 +24,12 @@ A metric is one file here, one option in `conf/metrics/` and one test. It takes 
 interval of all cells. Where it is not defined the value is NaN and the reason is told. `docs/estimands.md` says what each
 estimates, `docs/decisions/002-intervals.md` why it has the interval it has.
 
-| name | what it answers | unit | better | range | interval | source |
-|---|---|---|---|---|---|---|
+| name | task | what it answers | unit | better | range | weights and clusters | interval | source |
+|---|---|---|---|---|---|---|---|---|
 """
 
 
-def metric_classes() -> list[type[Metric]]:
+def metric_classes() -> list[type[Metric[Any]]]:
     """Return the metrics of this folder by name; this serves documentation and tests, the registry is the conf group."""
     modules = [importlib.import_module(f"harness.metrics.{m.name}") for m in pkgutil.iter_modules(harness.metrics.__path__)]
     found = {
@@ -36,7 +38,7 @@ def metric_classes() -> list[type[Metric]]:
         for thing in vars(module).values()
         if isinstance(thing, type) and issubclass(thing, Metric) and not inspect.isabstract(thing)
     }
-    return sorted(found, key=lambda metric: metric.name)
+    return sorted(found, key=lambda metric: (_TASKS.index(metric.task), metric.name))
 
 
 def describe() -> str:
@@ -44,10 +46,11 @@ def describe() -> str:
     return HEAD + "".join(f"{_row(metric)}\n" for metric in metric_classes())
 
 
-def _row(metric: type[Metric]) -> str:
+def _row(metric: type[Metric[Any]]) -> str:
     span = f"[{metric.lowest:g}, {metric.highest:g}]"
     direction = "neither" if metric.direction == "none" else metric.direction
-    cells = (f"`{metric.name}`", metric.title, metric.unit, direction, span, metric.interval, metric.source)
+    weighted = "yes" if metric.takes_weights else "refused"
+    cells = (f"`{metric.name}`", metric.task, metric.title, metric.unit, direction, span, weighted, metric.interval, metric.source)
     return "| " + " | ".join(cells) + " |"
 
 

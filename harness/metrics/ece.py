@@ -9,17 +9,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.metrics.calibration_null import null_quantiles
-from harness.metrics.dirichlet import BLOCK_BYTES, PRIOR, SharedDraws, gamma_draws, quantile_interval
-from harness.metrics.metric import Direction, Metric
+from harness.metrics.metric import BinaryMetric, Direction
 from harness.metrics.values import FEWER_THAN_TWO, metric_values, ratio
 from harness.records.metric import MetricValues
 from harness.records.tally import N_BINS, BinaryTally
+from harness.stats.dirichlet import BLOCK_BYTES, PRIOR, SharedDraws, gamma_draws, quantile_interval
 
 NULL_QUANTILE = 0.95
 
 
 @dataclass(frozen=True)
-class Ece(Metric):
+class Ece(BinaryMetric):
     """How far scores are from the observed rates, bin by bin: expected calibration error over 15 equal-width bins.
 
     Formula: sum over bins of |positives - sum of scores| / n.

@@ -7,14 +7,14 @@ from typing import ClassVar
 
 from scipy.special import betaincinv
 
-from harness.metrics.metric import Direction, Metric
+from harness.metrics.metric import BinaryMetric, Direction
 from harness.metrics.values import FEWER_THAN_TWO, ONE_CLASS, metric_values, ratio
 from harness.records.metric import MetricValues
 from harness.records.tally import BinaryTally
 
 
 @dataclass(frozen=True)
-class F1(Metric):
+class F1(BinaryMetric):
     """How well precision and recall are held together: their harmonic mean.
 
     Formula: 2 TP / (2 TP + FP + FN).

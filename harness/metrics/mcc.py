@@ -8,11 +8,11 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.metrics.dirichlet import dirichlet_interval
-from harness.metrics.metric import Direction, Metric
+from harness.metrics.metric import BinaryMetric, Direction
 from harness.metrics.values import FEWER_THAN_TWO, ONE_CLASS, metric_values
 from harness.records.metric import MetricValues
 from harness.records.tally import BinaryTally
+from harness.stats.dirichlet import dirichlet_interval
 
 
 def matthews(shares: list[NDArray[np.float64]]) -> NDArray[np.float64]:
@@ -34,7 +34,7 @@ def matthews(shares: list[NDArray[np.float64]]) -> NDArray[np.float64]:
 
 
 @dataclass(frozen=True)
-class Mcc(Metric):
+class Mcc(BinaryMetric):
     """How strongly decisions and labels agree: Matthews' correlation coefficient.
 
     Formula: (TP TN - FP FN) / sqrt((TP + FP) (TP + FN) (TN + FP) (TN + FN)).

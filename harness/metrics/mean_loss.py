@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import stdtrit
 
-from harness.metrics.metric import Direction, Metric
+from harness.metrics.metric import BinaryMetric, Direction
 from harness.metrics.values import FEWER_THAN_TWO, metric_values
 from harness.records.metric import MetricValues
 from harness.records.tally import BinaryTally, Moments
@@ -29,7 +29,7 @@ def t_half_width(n: NDArray[np.int64], m2: NDArray[np.float64], confidence: floa
     return np.asarray(stdtrit(degrees, 0.5 + confidence / 2) * np.sqrt(m2 / degrees / n.clip(1)), dtype=np.float64)
 
 
-class MeanLoss(Metric):
+class MeanLoss(BinaryMetric):
     """A mean over rows with Student's t interval, cut at the range of the metric.
 
     Undefined when the cell has fewer than 2 rows.

@@ -8,16 +8,16 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.metrics.metric import Metric
+from harness.metrics.metric import BinaryMetric
 from harness.metrics.values import FEWER_THAN_TWO, metric_values, ratio
-from harness.metrics.wilson import wilson_interval
 from harness.records.metric import MetricValues
 from harness.records.tally import BinaryTally
+from harness.stats.wilson import wilson_interval
 
 Counts = tuple[NDArray[np.int64], NDArray[np.int64]]
 
 
-class Proportion(Metric):
+class Proportion(BinaryMetric):
     """A share of rows: successes / trials, with Wilson's score interval.
 
     Undefined when the cell has fewer than 2 rows, or when no row is a trial.

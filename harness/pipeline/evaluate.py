@@ -72,7 +72,7 @@ def _pairs(manifest: Manifest, conf: SweepConf) -> list[tuple[Any, VariantConf]]
 def _differences(variant: StoredVariant, conf: SweepConf, replay: ReplayProfile, n_challengers: int) -> tuple[Differences, ...]:
     if variant.paired is None or conf.champion is None:
         return ()
-    names = [m.name for m in conf.metrics if m.name in PAIRED_METRICS]
+    names = [m.name for m in conf.metrics if m.name in PAIRED_METRICS[type(variant.paired)]]
     # A candidate was named before the data was seen; without one, every challenger had its chance.
     n_family = replay.grid.n_slices * n_challengers if n_challengers > 1 and conf.candidate is None else None
     return tuple(

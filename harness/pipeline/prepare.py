@@ -130,6 +130,7 @@ class _Core:
         self.folder, self.conf, self.counts = folder, conf, _Counts()
         self.judged = ArrayWriter(folder / "judged_labels.arrow", np.int8, None)
         self.tuning = ArrayWriter(folder / "tuning_labels.arrow", np.int8, None)
+        self.reference = ArrayWriter(folder / "reference_labels.arrow", np.int8, None)
         self.roles = ArrayWriter(folder / "roles.arrow", np.uint8, None)
         self.times = ArrayWriter(folder / "timestamps_us.arrow", np.int64, None) if conf.timestamp else None
         self.encoders = [BandEncoder(s) if s.edges else CategoryEncoder(s, conf.max_slices) for s in conf.slice_columns]
@@ -145,6 +146,7 @@ class _Core:
         judged = mature & (labels >= 0)
         self.judged.append(np.where(judged, labels, np.int8(-1)))
         self.tuning.append(np.where((roles & TUNING) > 0, labels, np.int8(-1)))
+        self.reference.append(np.where((roles & REFERENCE) > 0, labels, np.int8(-1)))
         self.roles.append(roles)
         if self.times is not None and batch.timestamps_us is not None:
             self.times.append(batch.timestamps_us[kept])
@@ -216,7 +218,7 @@ class _Core:
         matrix.finish()
         for writer in self.columns:
             writer.discard()
-        for array in (self.judged, self.tuning, self.roles, self.times):
+        for array in (self.judged, self.tuning, self.reference, self.roles, self.times):
             if array is not None:
                 array.finish()
         return Grid(slice_by, slice_value, windows)

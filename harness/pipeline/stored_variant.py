@@ -14,7 +14,7 @@ from harness.records.tally import BinaryTally, PairedTally
 from harness.runs import folder as files
 from harness.runs import store
 from harness.runs.manifest import ReplayProfile
-from harness.tallies.stored import binary_from_columns, paired_from_columns
+from harness.tallies.stored import from_columns
 
 
 @dataclass(frozen=True)
@@ -39,9 +39,9 @@ def load_variant(root: Path, name: str, conf: SweepConf, variant: VariantConf, r
     path = root / name
     run = store.read_run(path)
     assert run is not None
-    tally = binary_from_columns(files.read_columns(path / store.TALLIES))
+    tally = from_columns(BinaryTally, files.read_columns(path / store.TALLIES))
     paired_file = path / store.PAIRED
-    paired = paired_from_columns(files.read_columns(paired_file)) if paired_file.is_file() and conf.champion else None
+    paired = from_columns(PairedTally, files.read_columns(paired_file)) if paired_file.is_file() and conf.champion else None
     is_stored = {repr(m) for m in conf.metrics} <= set(run.metrics) and run.seed == conf.seed
     values = store.read_metrics(path, replay.grid, [m.name for m in conf.metrics], conf.confidence) if is_stored else None
     if values is None:

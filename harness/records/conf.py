@@ -51,8 +51,18 @@ class LabelMaturity:
 
 
 @dataclass(frozen=True)
+class LabelSource:
+    """Labels that arrive in another file: its rows are joined by `on`; `observed_at` says when a label became known."""
+
+    path: str
+    on: tuple[str, ...]
+    column: str
+    observed_at: str | None = None
+
+
+@dataclass(frozen=True)
 class ReplayConf:
-    """`conf/replay/NAME.yaml`; key by key as in the README."""
+    """`conf/replay/NAME.yaml`; key by key as in the README. `classes` orders the labels of multiclass as the model's outputs are."""
 
     name: str
     path: str
@@ -76,6 +86,10 @@ class ReplayConf:
     label_maturity: LabelMaturity
     limit: int | None
     max_slices: int
+    weight: str | None = None
+    cluster: str | None = None
+    labels: LabelSource | None = None
+    classes: tuple[Any, ...] = ()
 
 
 @dataclass(frozen=True)

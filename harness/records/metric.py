@@ -8,7 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 MIN_CLASS_ROWS = 20  # of a class: below it DeLong's normal approximation is not relied on, so an AUC is shown and not gated
-PAIRED_METRIC_NAMES = ("accuracy", "recall", "fpr", "selection_rate", "log_loss", "brier", "auc")  # those that have `Differences`
+PAIRED_METRIC_NAMES = {  # by task, those that have `Differences`
+    "binary": ("accuracy", "recall", "fpr", "selection_rate", "log_loss", "brier", "auc"),
+    "regression": (),
+    "multiclass": (),
+}
 
 
 @dataclass(frozen=True)

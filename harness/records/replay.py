@@ -61,22 +61,27 @@ class RowBatch:
 
     Args:
         first_row: number of the first row in the log.
-        labels: int8 [n]: 1 positive, 0 negative, -1 not known.
+        labels: int8 [n]: 1 positive, 0 negative, -1 not known; multiclass int32 [n], number of the class in the order in which classes
+            were met, -1 not known; regression float64 [n], NaN not known.
         timestamps_us: int64 [n], microseconds since the epoch in UTC; None where the log has no time column.
         categories: per sliced column without edges, in the order of the configuration.
         numbers: float64 [n] per sliced column with edges, NaN where null.
         keep: bool [n], rows that pass `where`.
         tensors: one array per input group, [n, k].
+        weights: float64 [n], at least 0; None where the replay names no weight column.
+        clusters: int64 [n], equal for rows of one cluster; None where the replay names no cluster column.
     """
 
     first_row: int
     n_rows: int
-    labels: NDArray[np.int8]
+    labels: NDArray[Any]
     timestamps_us: NDArray[np.int64] | None
     categories: tuple[Categories, ...]
     numbers: tuple[NDArray[np.float64], ...]
     keep: NDArray[np.bool_]
     tensors: tuple[NDArray[Any], ...]
+    weights: NDArray[np.float64] | None = None
+    clusters: NDArray[np.int64] | None = None
 
 
 @dataclass(frozen=True)
@@ -96,11 +101,15 @@ class PreparedReplay:
     """The replay as memory-mapped arrays, shared by all variants; rows are those that are not training rows.
 
     Args:
-        judged_labels, tuning_labels: int8 [n]: 1, 0, or -1 where the row is not judged (tuned on) or has no label.
+        judged_labels, tuning_labels, reference_labels: int8 [n]: 1, 0, or -1 where the row is not judged (tuned on, in the reference) or has no
+            label; multiclass int32 [n], number of the class in `classes`, or -1; regression float64 [n], or NaN.
         roles: uint8 [n], bits REFERENCE, TUNING, JUDGED, IMMATURE.
         slice_ids: uint16 or int32 [n, n_slice_columns]; column 0 is slice 0, all rows.
         window_ids: int32 [n], 1 .. n_windows - 1, 0 where the row is in no window; None without windows.
         timestamps_us: int64 [n] or None.
+        classes: names of the classes in the order of the model's outputs; empty unless multiclass.
+        weights: float64 [n], at least 0, or None. A row of weight 0 is in no tally: its judged label is "none".
+        cluster_ids: int64 [n], equal for rows of one cluster, or None.
     """
 
     folder: Path
@@ -108,10 +117,24 @@ class PreparedReplay:
     n_rows: int
     grid: Grid
     account: RowAccount
-    judged_labels: NDArray[np.int8]
-    tuning_labels: NDArray[np.int8]
+    judged_labels: NDArray[Any]
+    tuning_labels: NDArray[Any]
+    reference_labels: NDArray[Any]
     roles: NDArray[np.uint8]
     slice_ids: NDArray[Any]
     window_ids: NDArray[np.int32] | None
     timestamps_us: NDArray[np.int64] | None
     notes: tuple[str, ...]
+    classes: tuple[str, ...] = ()
+    weights: NDArray[np.float64] | None = None
+    cluster_ids: NDArray[np.int64] | None = None
+
+
+def is_known(labels: NDArray[Any]) -> NDArray[np.bool_]:
+    """Return where a row has a label: not NaN for numbers, at least 0 for classes.
+
+    >>> is_known(np.array([1, 0, -1], np.int8)).tolist(), is_known(np.array([0.5, np.nan])).tolist()
+    ([True, True, False], [True, False])
+    """
+    known = ~np.isnan(labels) if labels.dtype.kind == "f" else labels >= 0
+    return np.asarray(known, dtype=np.bool_)

@@ -8,6 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 N_BINS = 15  # equal-width calibration bins on [0, 1]
+N_RANK_BINS = 60  # bins of equal mass; four of them make one of 15
+# Components of `ClusterTotals`. Binary: the weight of each confusion cell [label, predicted], then weight * value of each value.
+BINARY_COMPONENTS = ("tn", "fp", "fn", "tp", "log_loss", "brier", "score")
+# Paired: cells [label, champion predicted, challenger predicted], then losses of both.
+PAIRED_COMPONENTS = (
+    *("n00", "n01", "n10", "n11", "p00", "p01", "p10", "p11"),
+    *("champion_log_loss", "log_loss", "champion_brier", "brier"),
+)
 ALL = "all"
 
 
@@ -82,17 +90,102 @@ class RankSums:
 
 
 @dataclass(frozen=True)
+class ClusterTotals:
+    """Weighted totals of the rows of each cell, and how they vary from cluster to cluster.
+
+    A row without a cluster is a cluster of its own, so that weights alone are the same thing. What the components are, says the tally
+    that holds this.
+
+    Args:
+        n_clusters: int64 [n_cells], clusters that have a row of positive weight in the cell.
+        total: float64 [n_cells, n_components], sum over rows of weight * component.
+        cross: float64 [n_cells, n_components, n_components], sum over clusters of the outer product of the cluster's total with itself.
+    """
+
+    n_clusters: NDArray[np.int64]
+    total: NDArray[np.float64]
+    cross: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class ShareEstimate:
+    """A value with its linearised variance, both float64 [n_cells], and its clusters, int64 [n_cells]; NaN where not defined."""
+
+    value: NDArray[np.float64]
+    variance: NDArray[np.float64]
+    n_clusters: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class RankCurve:
+    """What the order of the scores within each cell leaves, besides the rank sums.
+
+    Args:
+        average_precision: float64 [n_cells], exact, ties taken together.
+        max_fpr, recall_at_fpr: float64 [n_cells], the false positive rate that is allowed, and the highest recall within it.
+        top_share, precision_at_top: float64 [n_cells], the share of rows with the highest scores, and the positive share among them.
+        bin_n, bin_positive: int64 [n_cells, N_RANK_BINS], rows in bins of equal mass by rank within the cell, lowest scores first.
+        bin_score: float64 [n_cells, N_RANK_BINS], sums of scores.
+    """
+
+    average_precision: NDArray[np.float64]
+    max_fpr: NDArray[np.float64]
+    recall_at_fpr: NDArray[np.float64]
+    top_share: NDArray[np.float64]
+    precision_at_top: NDArray[np.float64]
+    bin_n: NDArray[np.int64]
+    bin_positive: NDArray[np.int64]
+    bin_score: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class CalibrationFit:
+    """Cox's logistic recalibration, logit P(Y = 1) = intercept + slope * logit(score), fitted in each cell; float64 [n_cells].
+
+    The variances and the covariance are Wald's, from the observed information; all are NaN where `n_steps` is -1: there is no maximum
+    or Newton's steps did not settle.
+    """
+
+    intercept: NDArray[np.float64]
+    slope: NDArray[np.float64]
+    intercept_variance: NDArray[np.float64]
+    slope_variance: NDArray[np.float64]
+    covariance: NDArray[np.float64]
+    n_steps: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class BinnedAuc:
+    """AUC from equal-width bins of the score, where the order of all rows was not kept.
+
+    Args:
+        value: float64 [n_cells], pairs within one bin counting one half.
+        bound: float64 [n_cells], by how much the exact AUC may differ at most.
+        variance: float64 [n_cells], DeLong's variance of the binned scores.
+        n_bins: int64 [n_cells], how many bins.
+    """
+
+    value: NDArray[np.float64]
+    bound: NDArray[np.float64]
+    variance: NDArray[np.float64]
+    n_bins: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
 class BinaryTally:
     """Everything that binary metrics need, per cell.
 
     Args:
-        confusion: int64 [n_cells, 2, 2], indexed [cell, label, predicted].
+        confusion: int64 [n_cells, 2, 2], indexed [cell, label, predicted]; rows, whatever they weigh.
         bin_n: int64 [n_cells, N_BINS], rows per score bin ([a, b), 1.0 in the last).
         bin_positive: int64 [n_cells, N_BINS], of these the positive ones.
         bin_score: float64 [n_cells, N_BINS], sum of scores.
         log_loss: moments of the rows' log loss, in nats, clipped at 1e-15.
         brier: moments of the rows' squared error.
         ranks: the ordered part; None when no metric asked for it.
+        totals: with the components `BINARY_COMPONENTS`; None where rows are neither weighted nor clustered.
+        auc: weighted or clustered AUC; None where rows are neither, or when no metric asked for it.
+        curve, calibration, binned_auc: None when no metric asked for them.
     """
 
     confusion: NDArray[np.int64]
@@ -102,6 +195,11 @@ class BinaryTally:
     log_loss: Moments
     brier: Moments
     ranks: RankSums | None
+    totals: ClusterTotals | None = None
+    auc: ShareEstimate | None = None
+    curve: RankCurve | None = None
+    calibration: CalibrationFit | None = None
+    binned_auc: BinnedAuc | None = None
 
     @property
     def n(self) -> NDArray[np.int64]:
@@ -125,6 +223,8 @@ class PairedTally:
         champion_ranks, challenger_ranks: rank sums of each on these rows.
         cross_a_hi, cross_a_lo: sum over positives of a(champion) * a(challenger), as in `RankSums`.
         cross_b_hi, cross_b_lo: sum over negatives of b(champion) * b(challenger).
+        totals: with the components `PAIRED_COMPONENTS`; None where rows are neither weighted nor clustered.
+        champion_auc, auc: of such rows, the champion's AUC and the difference challenger - champion; else None.
     """
 
     cells: NDArray[np.int64]
@@ -138,6 +238,9 @@ class PairedTally:
     cross_a_lo: NDArray[np.int64]
     cross_b_hi: NDArray[np.int64]
     cross_b_lo: NDArray[np.int64]
+    totals: ClusterTotals | None = None
+    champion_auc: ShareEstimate | None = None
+    auc: ShareEstimate | None = None
 
     @property
     def n(self) -> NDArray[np.int64]:

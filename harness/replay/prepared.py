@@ -22,7 +22,7 @@ from harness.records.tally import Grid
 from harness.replay.columns_file import read_array
 
 _MARK = "prepared.json"  # written last: a folder without it is half-written
-ARRAYS = ("labels", "judged_labels", "tuning_labels", "roles", "slice_ids", "window_ids", "timestamps_us")
+ARRAYS = ("judged_labels", "tuning_labels", "reference_labels", "roles", "slice_ids", "window_ids", "timestamps_us")
 
 
 def folder_of(cache_dir: Path, log: LogFiles, conf: ReplayConf, code_hash: str) -> Path:
@@ -155,9 +155,11 @@ def open_prepared(folder: Path) -> PreparedReplay:
     arrays = {name: read_array(folder / f"{name}.arrow") if (folder / f"{name}.arrow").exists() else None for name in ARRAYS}
     grid = Grid(*(tuple(meta["grid"][k]) for k in ("slice_by", "slice_value", "windows")))
     account = meta["account"]
-    labels, tuning, roles, ids = (arrays[k] for k in ("judged_labels", "tuning_labels", "roles", "slice_ids"))
+    labels, tuning, reference = (arrays[k] for k in ("judged_labels", "tuning_labels", "reference_labels"))
+    roles, ids = arrays["roles"], arrays["slice_ids"]
     assert labels is not None
     assert tuning is not None
+    assert reference is not None
     assert roles is not None
     assert ids is not None
     return PreparedReplay(
@@ -168,6 +170,7 @@ def open_prepared(folder: Path) -> PreparedReplay:
         account=RowAccount(account["n_log"], account["n_judged"], tuple((r, n) for r, n in account["left_out"])),
         judged_labels=labels,
         tuning_labels=tuning,
+        reference_labels=reference,
         roles=roles,
         slice_ids=ids,
         window_ids=arrays["window_ids"],

@@ -2,94 +2,77 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import fields
-from typing import Any
+import types
+from collections.abc import Iterator, Mapping
+from dataclasses import fields, is_dataclass
+from typing import Any, TypeVar, get_args, get_type_hints
 
 import numpy as np
 from numpy.typing import NDArray
 
 from harness.errors import ResultsError
-from harness.records.tally import N_BINS, BinaryTally, Moments, PairedTally, RankSums
 
-_SHAPES: dict[str, tuple[int, ...]] = {"confusion": (2, 2), "cells": (2, 2, 2)}
-_FLOATS = frozenset({"bin_score", "mean", "m2"})
-_BINNED = ("bin_n", "bin_positive", "bin_score")
+Tally = TypeVar("Tally")
 
 
-def to_columns(tally: BinaryTally | PairedTally) -> dict[str, NDArray[Any]]:
-    """Return the tally's arrays by name, int64 or float64, [n_cells] or [n_cells, k]; inner records as `outer.inner`.
+def to_columns(tally: Any) -> dict[str, NDArray[Any]]:
+    """Return the tally's arrays by name, [n_cells] or [n_cells, k].
+
+    Arrays of more dimensions say their shape, as "confusion[2,2]"; those of inner records are "outer.inner"; what is None is left out.
 
     >>> from harness.records.tally import Grid
     >>> from harness.tallies.binary import tally_binary
     >>> grid, labels = Grid(("all",), ("all",), ("all",)), np.array([1], np.int8)
     >>> tally = tally_binary(np.array([0.5], np.float32), labels, np.zeros((1, 1), np.uint16), None, grid, 0.5, with_ranks=False)
-    >>> list(to_columns(tally))
-    ['confusion', 'bin_n', 'bin_positive', 'bin_score', 'log_loss.mean', 'log_loss.m2', 'brier.mean', 'brier.m2']
+    >>> list(to_columns(tally))[:5]
+    ['confusion[2,2]', 'bin_n', 'bin_positive', 'bin_score', 'log_loss.mean']
     """
-    columns: dict[str, NDArray[Any]] = {}
-    for field in fields(tally):
-        value = getattr(tally, field.name)
-        if isinstance(value, np.ndarray):
-            columns[field.name] = value.reshape(len(value), -1) if value.ndim > 1 else value
+    return dict(_columns(tally, ""))
+
+
+def _columns(record: Any, prefix: str) -> Iterator[tuple[str, NDArray[Any]]]:
+    for field in fields(record):
+        value, name = getattr(record, field.name), prefix + field.name
+        if is_dataclass(value):
+            yield from _columns(value, f"{name}.")
+        elif value is not None and value.ndim > 2:
+            yield f"{name}[{','.join(map(str, value.shape[1:]))}]", value.reshape(len(value), -1)
         elif value is not None:
-            columns.update({f"{field.name}.{inner.name}": getattr(value, inner.name) for inner in fields(value)})
-    return columns
+            yield name, value
 
 
-def _column(columns: Mapping[str, NDArray[Any]], name: str) -> NDArray[Any]:
-    if name not in columns:
-        raise ResultsError(f"stored tally: no column '{name}'; columns are: {', '.join(columns)}; run the sweep again with force=true")
-    last = name.rsplit(".", 1)[-1]
-    shape = _SHAPES.get(name, (N_BINS,) if name in _BINNED else ())
-    return np.asarray(columns[name], np.float64 if last in _FLOATS else np.int64).reshape(-1, *shape)
-
-
-def _moments(columns: Mapping[str, NDArray[Any]], name: str) -> Moments:
-    return Moments(mean=_column(columns, f"{name}.mean"), m2=_column(columns, f"{name}.m2"))
-
-
-def _ranks(columns: Mapping[str, NDArray[Any]], name: str) -> RankSums:
-    return RankSums(**{field.name: _column(columns, f"{name}.{field.name}") for field in fields(RankSums)})
-
-
-def binary_from_columns(columns: Mapping[str, NDArray[Any]]) -> BinaryTally:
-    """Return the tally that `to_columns` took apart.
+def from_columns(kind: type[Tally], columns: Mapping[str, NDArray[Any]]) -> Tally:
+    """Return the tally of that kind that `to_columns` took apart.
 
     Raises
     ------
     ResultsError
         A column is missing.
     """
-    return BinaryTally(
-        confusion=_column(columns, "confusion"),
-        bin_n=_column(columns, "bin_n"),
-        bin_positive=_column(columns, "bin_positive"),
-        bin_score=_column(columns, "bin_score"),
-        log_loss=_moments(columns, "log_loss"),
-        brier=_moments(columns, "brier"),
-        ranks=_ranks(columns, "ranks") if any(name.startswith("ranks.") for name in columns) else None,
-    )
+    named = dict(_named(name, values) for name, values in columns.items())
+    found: Tally = _record(kind, named, "")
+    return found
 
 
-def paired_from_columns(columns: Mapping[str, NDArray[Any]]) -> PairedTally:
-    """Return the paired tally that `to_columns` took apart.
+def _named(column: str, values: NDArray[Any]) -> tuple[str, NDArray[Any]]:
+    name, _, shape = column.rstrip("]").partition("[")
+    return name, values.reshape(len(values), *map(int, shape.split(","))) if shape else values
 
-    Raises
-    ------
-    ResultsError
-        A column is missing.
-    """
-    return PairedTally(
-        cells=_column(columns, "cells"),
-        champion_log_loss=_moments(columns, "champion_log_loss"),
-        champion_brier=_moments(columns, "champion_brier"),
-        log_loss=_moments(columns, "log_loss"),
-        brier=_moments(columns, "brier"),
-        champion_ranks=_ranks(columns, "champion_ranks"),
-        challenger_ranks=_ranks(columns, "challenger_ranks"),
-        cross_a_hi=_column(columns, "cross_a_hi"),
-        cross_a_lo=_column(columns, "cross_a_lo"),
-        cross_b_hi=_column(columns, "cross_b_hi"),
-        cross_b_lo=_column(columns, "cross_b_lo"),
-    )
+
+def _record(kind: Any, columns: Mapping[str, NDArray[Any]], prefix: str) -> Any:
+    hints = get_type_hints(kind)
+    values: dict[str, Any] = {}
+    for field in fields(kind):
+        name, inner = prefix + field.name, hints[field.name]
+        is_optional = isinstance(inner, types.UnionType)
+        inner = get_args(inner)[0] if is_optional else inner
+        is_there = any(c == name or c.startswith(f"{name}.") for c in columns)
+        if not is_there and is_optional:
+            values[field.name] = None
+        elif is_dataclass(inner):
+            values[field.name] = _record(inner, columns, f"{name}.")
+        elif not is_there:
+            raise ResultsError(f"stored tally: no column '{name}'; columns are: {', '.join(columns)}; run the sweep again with force=true")
+        else:
+            values[field.name] = np.asarray(columns[name])
+    return kind(**values)

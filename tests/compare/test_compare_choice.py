@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from statsmodels.stats.multitest import multipletests
 
-from harness.compare.holm import holm
 from harness.compare.pareto import pareto_front
 from harness.compare.worst_slice import WorstSlice, worst_slice
 from harness.records.metric import Differences, MetricValues
 from harness.records.tally import Grid
+from harness.stats.holm import holm
 
 
 def test_holm_is_that_of_statsmodels():

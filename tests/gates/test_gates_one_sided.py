@@ -5,18 +5,18 @@ import pytest
 from scipy.stats import norm
 from statsmodels.stats.multitest import multipletests
 
-from harness.gates.one_sided import holm, p_above, p_below, rows_to_decide
+from harness.gates.one_sided import holm_in_family, p_above, p_below, rows_to_decide
 
 
 @pytest.mark.parametrize("seed", range(5))
 def test_holm_equals_statsmodels(seed: int) -> None:
     p = np.random.default_rng(seed).uniform(0, 0.2, 12)
-    np.testing.assert_allclose(holm(p), multipletests(p, method="holm")[1])
+    np.testing.assert_allclose(holm_in_family(p), multipletests(p, method="holm")[1])
 
 
 def test_a_missing_p_value_stays_in_the_family_and_never_rejects() -> None:
-    assert holm(np.array([0.02, np.nan])).tolist() == [0.04, 1.0]
-    assert holm(np.array([])).tolist() == []
+    assert holm_in_family(np.array([0.02, np.nan])).tolist() == [0.04, 1.0]
+    assert holm_in_family(np.array([])).tolist() == []
 
 
 @pytest.mark.parametrize("confidence", [0.9, 0.95, 0.99])

@@ -10,13 +10,13 @@ from statsmodels.stats.proportion import proportion_confint
 from harness.metrics.accuracy import Accuracy
 from harness.metrics.balanced_accuracy import BalancedAccuracy, mean_of_rates
 from harness.metrics.brier import Brier
-from harness.metrics.dirichlet import SharedDraws, dirichlet_interval, gamma_draws, quantile_interval
 from harness.metrics.f1 import F1
 from harness.metrics.log_loss import LogLoss
 from harness.metrics.mcc import Mcc, matthews
 from harness.metrics.mean_loss import t_half_width
-from harness.metrics.wilson import wilson_interval
 from harness.records.tally import N_BINS, BinaryTally, Moments
+from harness.stats.dirichlet import SharedDraws, dirichlet_interval, gamma_draws, quantile_interval
+from harness.stats.wilson import wilson_interval
 from tests.oracles.metric_oracle import binary_tally_from_rows, tally_of_counts
 
 N_WORLDS = 2000

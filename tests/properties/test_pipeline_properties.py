@@ -120,9 +120,9 @@ def test_the_tallies_hold_what_they_should(plain: Reduced, log: pd.DataFrame) ->
     judged = log[(log["at"] >= "2024-01-11") & log["y"].notna() & mature]
     cells = plain.by_cell()
     assert plain.n_judged == len(judged)
-    assert cells["place", "q", "all"]["own.confusion"].sum() == (judged["place"] == "q").sum()
+    assert cells["place", "q", "all"]["own.confusion[2,2]"].sum() == (judged["place"] == "q").sum()
     both = (judged["place"] == "p") & judged["kind"].isna() & (judged["at"] >= "2024-03-01")
-    assert cells["place*kind", "p*missing", "2024-03"]["pair.cells"].sum() == both.sum() > 0
+    assert cells["place*kind", "p*missing", "2024-03"]["pair.cells[2,2,2]"].sum() == both.sum() > 0
 
 
 @pytest.mark.parametrize("n_files", [2, 3])
@@ -176,7 +176,7 @@ def test_one_label_more_changes_the_tallies(log: pd.DataFrame, plain: Reduced, t
 
 def test_twice_the_rows_give_twice_the_counts(log: pd.DataFrame, plain: Reduced, tmp_path: Path) -> None:
     found = reduce(pd.concat([log, log]), tmp_path)
-    doubled = {k: 2 * plain.arrays[k] for k in ("own.confusion", "own.bin_n", "own.bin_positive", "pair.cells")}
+    doubled = {k: 2 * plain.arrays[k] for k in ("own.confusion[2,2]", "own.bin_n", "own.bin_positive", "pair.cells[2,2,2]")}
     assert_same_cells(
         replace(found, arrays={k: found.arrays[k] for k in doubled}), replace(plain, arrays=doubled, n_judged=2 * plain.n_judged)
     )

@@ -6,10 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.errors import ResultsError, ScoreError
-from harness.records.tally import Grid
+from harness.records.tally import BinaryTally, Grid, PairedTally
 from harness.tallies.binary import tally_binary
 from harness.tallies.paired import tally_paired
-from harness.tallies.stored import binary_from_columns, paired_from_columns, to_columns
+from harness.tallies.stored import from_columns, to_columns
 from tests.oracles import rank_oracle
 from tests.oracles import tally_oracle as oracle
 
@@ -110,14 +110,14 @@ def test_stored_columns_give_the_binary_tally_back(with_ranks):
     tally = tally_binary(*log(3, 60, 2), 0.5, with_ranks=with_ranks)
     columns = to_columns(tally)
     assert {values.ndim for values in columns.values()} <= {1, 2}
-    assert_same(binary_from_columns(columns), tally)
-    assert (binary_from_columns(columns).ranks is None) == (not with_ranks)
+    assert_same(from_columns(BinaryTally, columns), tally)
+    assert (from_columns(BinaryTally, columns).ranks is None) == (not with_ranks)
 
 
 def test_stored_columns_give_the_paired_tally_back():
     champion, *rest = log(3, 60, 2)
     pair = tally_paired(champion, log(4, 60)[0], *rest, 0.5, 0.5)
-    back = paired_from_columns(to_columns(pair))
+    back = from_columns(PairedTally, to_columns(pair))
     assert_same(back, pair)
     assert back.cells.shape == (rest[-1].n_cells, 2, 2, 2)
 
@@ -126,4 +126,4 @@ def test_a_missing_column_is_named():
     columns = to_columns(tally_binary(*log(3, 10), 0.5))
     del columns["brier.m2"]
     with pytest.raises(ResultsError, match=r"no column 'brier.m2'; columns are: confusion"):
-        binary_from_columns(columns)
+        from_columns(BinaryTally, columns)

@@ -1,0 +1,1 @@
+"""Statistics that know nothing of tallies: every room may use them."""
