@@ -184,5 +184,5 @@ def test_twice_the_rows_give_twice_the_counts(log: pd.DataFrame, plain: Reduced,
 
 def test_every_field_of_the_tallies_is_compared(plain: Reduced) -> None:
     for kind, record in (("own", BinaryTally), ("pair", PairedTally)):
-        for field in fields(record):
+        for field in (f for f in fields(record) if f.default is not None):  # what is None by default is filled when somebody asks
             assert any(name.startswith(f"{kind}.{field.name}") for name in plain.arrays), field.name
