@@ -21,6 +21,7 @@ from hydra.plugins.search_path_plugin import SearchPathPlugin
 from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
+from harness.compatibility import check_task
 from harness.errors import ConfigError, did_you_mean, one_of
 from harness.node import Node
 from harness.plugins import build_all, build_gain
@@ -254,8 +255,7 @@ def _typed(plain: dict[str, Any], variants: tuple[VariantConf, ...], combos: lis
     for key in ("device", "metrics", "gain"):
         top.raw(key, None)
     top.done()
-    if not conf.metrics:
-        raise ConfigError("metrics: none named; use metrics=binary or name some, as metrics=[auc,brier]")
+    check_task(conf)
     return conf
 
 

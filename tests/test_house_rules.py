@@ -34,7 +34,8 @@ ALLOWED = {
     "harness.plugins": SHARED | {"harness.node"},
     "harness.replay_schema": SHARED | {"harness.node"},
     "harness.schema": SHARED | {"harness.node"},
-    "harness.config": SHARED | {"harness.node", "harness.plugins", "harness.replay_schema", "harness.schema"},
+    "harness.compatibility": SHARED,
+    "harness.config": SHARED | {"harness.compatibility", "harness.node", "harness.plugins", "harness.replay_schema", "harness.schema"},
     "harness.cli": {"harness.pipeline", "harness.config", "harness.errors"},
 }
 NOT_FOR_THE_PIPELINE = {"harness.cli", "harness.demo"}

@@ -10,12 +10,12 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from harness.errors import ModelError
-from harness.inference.scores import positive_scores
+from harness.inference.outputs import scores_of
 from harness.records.model import ScoringPlan
 
 
 class OnnxCpu:
-    """One session; `score` takes one array per model input and returns one float32 score per row."""
+    """One session; `score` takes one array per model input and returns the scores of its rows."""
 
     def __init__(self, plan: ScoringPlan) -> None:
         self.plan = plan
@@ -43,8 +43,8 @@ class OnnxCpu:
         return np.asarray(self.session.run([self.plan.output], feed)[0])[:n_rows]
 
     def score(self, tensors: Sequence[NDArray[Any]]) -> NDArray[np.float32]:
-        """Return float32 scores [n] of the positive class."""
-        return positive_scores(self.run(tensors), self.plan)
+        """Return float32 scores: [n], or [n, n_classes] for multiclass."""
+        return scores_of(self.run(tensors), self.plan)
 
 
 def _first_line(trouble: Exception) -> str:

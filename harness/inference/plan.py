@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 from harness.errors import ModelError, did_you_mean, one_of
 from harness.records.conf import ReplayConf, VariantConf
@@ -11,15 +12,20 @@ from harness.records.replay import InputGroup, LogFiles
 
 BATCH_ROWS = 16_384
 _BATCH_BYTES = 64 << 20  # a wide tensor gets a smaller batch, so that one batch of inputs stays below this
+_WIDTHS: dict[str, tuple[str, Callable[[int], bool]]] = {
+    "binary": ("one or two", lambda k: k <= 2),
+    "regression": ("one", lambda k: k == 1),
+    "multiclass": ("one per class", lambda k: k >= 2),
+}
 _INPUT_DTYPES = ("float", "double", "int64", "string")
 
 
-def plan_logged(variant: VariantConf) -> ScoringPlan:
-    """Plan a variant whose score stands in the log."""
+def plan_logged(variant: VariantConf, replay: ReplayConf) -> ScoringPlan:
+    """Plan a variant whose score stands in the log; the scores of several classes are one fixed-size list."""
     assert variant.column is not None
     group = InputGroup((variant.column,), "float")
     planned = (PlannedInput(variant.column, group, ()),)
-    return ScoringPlan(variant.label, "logged", None, None, planned, None, variant.transform, None, 1 << 20, None, "cpu")
+    return ScoringPlan(variant.label, "logged", None, None, planned, None, variant.transform, None, 1 << 20, None, "cpu", replay.task)
 
 
 def plan_onnx(variant: VariantConf, summary: ModelSummary, replay: ReplayConf, log: LogFiles) -> ScoringPlan:
@@ -36,7 +42,7 @@ def plan_onnx(variant: VariantConf, summary: ModelSummary, replay: ReplayConf, l
             f" set precision: {summary.precision} or export it again"
         )
     inputs = _inputs(variant, summary, replay, log)
-    output = _output(variant, summary)
+    output = _output(variant, summary, replay.task)
     fixed = {t.shape[0] for t in summary.inputs if t.shape and t.shape[0] is not None}
     if len(fixed) > 1:
         raise ModelError(
@@ -57,6 +63,7 @@ def plan_onnx(variant: VariantConf, summary: ModelSummary, replay: ReplayConf, l
         batch_rows=fixed_batch or batch_rows,
         threads=variant.deploy.threads,
         device=variant.device,
+        task=replay.task,
     )
 
 
@@ -110,7 +117,7 @@ def _planned(tensor: Tensor, columns: tuple[str, ...], dtype: str | None, summar
     return PlannedInput(tensor.name, InputGroup(columns, tensor.dtype), tuple(width // known if d is None else d for d in tail))
 
 
-def _output(variant: VariantConf, summary: ModelSummary) -> Tensor:
+def _output(variant: VariantConf, summary: ModelSummary, task: str) -> Tensor:
     names = [t.name for t in summary.outputs]
     if variant.output is not None:
         chosen = next((t for t in summary.outputs if t.name == variant.output), None)
@@ -134,8 +141,13 @@ def _output(variant: VariantConf, summary: ModelSummary) -> Tensor:
         raise ModelError(
             f"model.output: output '{chosen.name}' of {summary.path} is {chosen.dtype}, wanted float or double; name another of {one_of(names)}"
         )
-    if chosen.shape[1:] and chosen.shape[-1] is not None and chosen.shape[-1] > 2:
+    width = chosen.shape[-1] if chosen.shape[1:] else 1
+    wanted, fits = _WIDTHS[task]
+    if width is not None and not fits(width):
         raise ModelError(
-            f"model.output: output '{chosen.name}' of {summary.path} has {chosen.shape[-1]} columns, wanted one or two for task binary"
+            f"model.output: output '{chosen.name}' of {summary.path} has {width} column{'s' * (width > 1)}, wanted {wanted} for task {task};"
+            " name another output or set replay.task"
         )
+    if task == "regression" and variant.transform != "none":
+        raise ModelError(f"model.transform: found {variant.transform}, wanted none for task regression: predictions are taken as they are")
     return chosen

@@ -21,7 +21,7 @@ from harness.records.metric import Differences, MetricValues
 from harness.records.run import OK, RunRecord
 from harness.runs.manifest import Manifest, ReplayProfile, read_replay
 
-_HEADLINES = ("auc", "log_loss", "brier", "accuracy")
+_HEADLINES = ("auc", "mae", "log_loss", "brier", "accuracy", "macro_f1", "rmse")
 
 
 @dataclass(frozen=True)

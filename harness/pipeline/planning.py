@@ -81,11 +81,22 @@ def conf_hash(variant: VariantConf, conf: SweepConf) -> str:
 
 def _own_identity(variant: VariantConf, plan: ScoringPlan, conf: SweepConf, rows_key: str, replay_key: str) -> tuple[str, str]:
     runtime = _runtime_version() if plan.source == "onnx" else None
-    how = (plan.sha256, plan.source, repr(plan.inputs), plan.output, plan.transform, plan.batch_rows, plan.threads, plan.device, runtime)
+    how = (
+        plan.sha256,
+        plan.source,
+        repr(plan.inputs),
+        plan.output,
+        plan.transform,
+        plan.task,
+        plan.batch_rows,
+        plan.threads,
+        plan.device,
+        runtime,
+    )
     scores = digest(*how, rows_key, code_hash(sources("inference", "replay")))
     rule = repr(conf.gain) if variant.threshold.maximise else None
     metrics = [repr(m) for m in conf.metrics]
-    code = code_hash(sources("kernels", "tallies", "metrics", "gain", "records", "pipeline/quality.py"))
+    code = code_hash(sources("kernels", "tallies", "metrics", "gain", "records", "pipeline/quality.py", "pipeline/reduction.py", "stats"))
     quality = digest(
         scores, replay_key, repr(variant.threshold), rule, str(variant.trained_until), metrics, conf.confidence, conf.seed, code
     )
@@ -101,7 +112,7 @@ def _runtime_version() -> str:
 
 def _plan(variant: VariantConf, conf: SweepConf, log: LogFiles) -> ScoringPlan:
     if variant.source == "logged":
-        plan = plan_logged(variant)
+        plan = plan_logged(variant, conf.replay)
     else:
         assert variant.path is not None
         summary = inspect_model(variant.path)
@@ -131,6 +142,10 @@ def _check_threshold(variant: VariantConf, conf: SweepConf) -> None:
     rule = variant.threshold
     if rule.value is not None:
         return
+    if conf.replay.task != "binary":
+        raise ConfigError(
+            f"model.threshold: variant '{variant.label}' has a rule for its threshold, and task {conf.replay.task} has none; leave it out"
+        )
     if conf.replay.tuning is None:
         raise ConfigError(
             f"model.threshold: variant '{variant.label}' finds its threshold on tuning rows, and replay.tuning is null; give a period or a number"

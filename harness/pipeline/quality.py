@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +14,10 @@ from numpy.typing import NDArray
 from harness.errors import ReplayError, ScoreError
 from harness.records.conf import SweepConf, VariantConf
 from harness.records.model import ScoringPlan
-from harness.records.replay import PreparedReplay
+from harness.records.needs import combined
+from harness.records.replay import PreparedReplay, is_known
 from harness.records.run import OK, Identity, RunRecord
+from harness.records.tally import PairedTally
 from harness.runs import folder as files
 from harness.runs import store
 from harness.workers.child import Channel, run_child
@@ -38,7 +40,7 @@ class Member:
 class QualityResult:
     """What a quality child gives back; its tables are already on disk."""
 
-    threshold: float
+    threshold: float | None
     n_judged: int
     n_in_training: int
     n_scored: int
@@ -87,14 +89,13 @@ def score_and_reduce(
     channel: Channel, member: Member, champion: Member | None, conf: SweepConf, replay_folder: Path, kept: Path | None
 ) -> QualityResult:
     """Do the work of one variant inside its child: scores, tallies, paired tallies, metrics."""
-    from harness.inference.scores import check_scores
+    from harness.inference.outputs import check
+    from harness.pipeline.reduction import judged_rows, paired_of, tally_of
     from harness.replay.prepared import open_prepared
     from harness.report.metric_frames import metrics_frame
-    from harness.tallies.binary import tally_binary
-    from harness.tallies.paired import tally_paired
     from harness.tallies.stored import to_columns
 
-    prepared = open_prepared(replay_folder)
+    prepared, task = open_prepared(replay_folder), conf.replay.task
     began = time.perf_counter()
     if kept is not None:
         store.link(kept, member.folder / store.SCORES)
@@ -102,48 +103,33 @@ def score_and_reduce(
     else:
         scores = _scores(member.plan, prepared, channel)
     inference_s = time.perf_counter() - began
-    check_scores(scores, member.plan)
+    check(scores, member.plan, prepared.classes)
     if kept is None:
         store.write_scores(member.folder, scores)
-    champion_scores = store.read_scores(champion.folder / store.SCORES) if champion else None
+    champion_scores = _kept_scores(champion)
     champion_threshold = _champion_threshold(champion)
-    threshold = _threshold(member.conf, scores, prepared, conf, champion_scores, champion_threshold)
-    labels = judged_labels(prepared, (member.conf,))
+    threshold = _threshold(member.conf, scores, prepared, conf, champion_scores, champion_threshold) if task == "binary" else None
+    needs = combined(m.needs() for m in conf.metrics)
+    rows = judged_rows(task, prepared, (member.conf,))
     paired, same_rows = None, False
-    if champion is not None and champion_scores is not None and champion_threshold is not None:
-        both = judged_labels(prepared, (member.conf, champion.conf))
-        same_rows = both is labels or bool(np.array_equal(both, labels))
-        paired = tally_paired(
-            champion_scores, scores, both, prepared.slice_ids, prepared.window_ids, prepared.grid, champion_threshold, threshold
-        )
+    if champion is not None and champion_scores is not None:
+        both = judged_rows(task, prepared, (member.conf, champion.conf))
+        same_rows = both.labels is rows.labels or bool(np.array_equal(both.labels, rows.labels))
+        paired = paired_of(champion_scores, scores, both, champion_threshold, threshold, needs)
         files.write_columns(member.folder / store.PAIRED, to_columns(paired))
     # A pair on the very rows that are judged alone has ordered them already.
-    ordered = paired.challenger_ranks if paired is not None and same_rows else None
-    with_ranks = ordered is None
-    tally = tally_binary(scores, labels, prepared.slice_ids, prepared.window_ids, prepared.grid, threshold, with_ranks=with_ranks)
-    tally = replace(tally, ranks=ordered) if ordered is not None else tally
+    ordered = paired.challenger_ranks if isinstance(paired, PairedTally) and same_rows and not rows.is_designed else None
+    tally = tally_of(scores, rows, threshold, needs, ordered)
     files.write_columns(member.folder / store.TALLIES, to_columns(tally))
     channel.progress(prepared.n_rows)
     values = [m.compute(tally, conf.confidence, conf.seed) for m in conf.metrics]
     files.write_parquet(member.folder / store.METRICS, metrics_frame(member.conf.label, prepared.grid, values, tally, conf.confidence))
-    n_judged = int((labels >= 0).sum())
+    n_judged = int(is_known(rows.labels).sum())
     return QualityResult(threshold, n_judged, prepared.account.n_judged - n_judged, len(scores), inference_s, kept is not None)
 
 
-def judged_labels(prepared: PreparedReplay, variants: Sequence[VariantConf]) -> NDArray[np.int8]:
-    """Return the labels of rows that none of these variants has learned from, int8 [n]; -1 elsewhere."""
-    from harness.slicing.periods import microseconds
-
-    ends = [microseconds(v.trained_until) for v in variants if v.trained_until is not None]
-    times = prepared.timestamps_us
-    if not ends or times is None:
-        return prepared.judged_labels
-    seen = (times < max(ends)) & (prepared.judged_labels >= 0)
-    return np.where(seen, np.int8(-1), prepared.judged_labels) if seen.any() else prepared.judged_labels
-
-
 def _scores(plan: ScoringPlan, prepared: PreparedReplay, channel: Channel) -> NDArray[np.float32]:
-    from harness.inference.scores import positive_scores
+    from harness.inference.outputs import scores_of
     from harness.replay.prepared import open_tensor
 
     tensors = [open_tensor(prepared.folder, planned.group) for planned in plan.inputs]
@@ -151,12 +137,12 @@ def _scores(plan: ScoringPlan, prepared: PreparedReplay, channel: Channel) -> ND
     if plan.source == "logged":
 
         def score(batch: Sequence[NDArray[Any]]) -> NDArray[np.float32]:
-            return positive_scores(batch[0][:, 0], plan)
+            return scores_of(batch[0], plan)
     else:
         from harness.inference.onnx_cpu import OnnxCpu
 
         score = OnnxCpu(plan).score
-    scores = np.empty(prepared.n_rows, np.float32)
+    scores: NDArray[np.float32] | None = None
     reported = time.monotonic()
     for start in range(0, prepared.n_rows, plan.batch_rows):
         stop = min(start + plan.batch_rows, prepared.n_rows)
@@ -165,19 +151,23 @@ def _scores(plan: ScoringPlan, prepared: PreparedReplay, channel: Channel) -> ND
             raise ScoreError(
                 f"model.output: '{plan.output}' gave {len(batch)} scores for {stop - start} rows, wanted one a row; name another output"
             )
+        if scores is None:
+            scores = np.empty((prepared.n_rows, *batch.shape[1:]), np.float32)
         scores[start:stop] = batch
         if time.monotonic() - reported > _REPORT_EVERY_S:
             reported = time.monotonic()
             channel.progress(stop)
-    return scores
+    return np.empty(0, np.float32) if scores is None else scores
+
+
+def _kept_scores(champion: Member | None) -> NDArray[np.float32] | None:
+    record = store.read_run(champion.folder) if champion else None
+    return store.read_scores(champion.folder / store.SCORES) if champion and record is not None and record.status == OK else None
 
 
 def _champion_threshold(champion: Member | None) -> float | None:
     record = store.read_run(champion.folder) if champion else None
-    if record is None or record.status != OK:
-        return None
-    assert record.threshold is not None  # whoever was scored has decided at some threshold
-    return record.threshold
+    return record.threshold if record is not None else None
 
 
 def _threshold(

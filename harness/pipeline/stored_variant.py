@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.meters.not_measured import not_measured
+from harness.pipeline.reduction import KINDS, Paired, Tally
 from harness.records.conf import SweepConf, VariantConf
 from harness.records.measurement import Measurement
 from harness.records.metric import MetricValues
 from harness.records.run import RunRecord
-from harness.records.tally import BinaryTally, PairedTally
 from harness.runs import folder as files
 from harness.runs import store
 from harness.runs.manifest import ReplayProfile
@@ -23,8 +23,8 @@ class StoredVariant:
 
     conf: VariantConf
     run: RunRecord
-    tally: BinaryTally
-    paired: PairedTally | None
+    tally: Tally
+    paired: Paired | None
     values: tuple[MetricValues, ...]
     measurement: Measurement | None
 
@@ -39,9 +39,10 @@ def load_variant(root: Path, name: str, conf: SweepConf, variant: VariantConf, r
     path = root / name
     run = store.read_run(path)
     assert run is not None
-    tally = from_columns(BinaryTally, files.read_columns(path / store.TALLIES))
+    kind, paired_kind = KINDS[conf.replay.task]
+    tally = from_columns(kind, files.read_columns(path / store.TALLIES))
     paired_file = path / store.PAIRED
-    paired = from_columns(PairedTally, files.read_columns(paired_file)) if paired_file.is_file() and conf.champion else None
+    paired = from_columns(paired_kind, files.read_columns(paired_file)) if paired_file.is_file() and conf.champion else None
     is_stored = {repr(m) for m in conf.metrics} <= set(run.metrics) and run.seed == conf.seed
     values = store.read_metrics(path, replay.grid, [m.name for m in conf.metrics], conf.confidence) if is_stored else None
     if values is None:

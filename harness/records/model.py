@@ -47,6 +47,7 @@ class ScoringPlan:
         output: name of the output that is asked for.
         fixed_batch: the batch size that the graph demands, or None.
         sha256: hash of the model file; None for a logged score.
+        task: binary | multiclass | regression, the form that the scores have.
     """
 
     variant: str
@@ -60,3 +61,4 @@ class ScoringPlan:
     batch_rows: int
     threads: int | None
     device: str
+    task: str = "binary"

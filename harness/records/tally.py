@@ -211,6 +211,11 @@ class BinaryTally:
         """Positive rows per cell."""
         return np.asarray(self.confusion[:, 1, :].sum(axis=1), np.int64)
 
+    @property
+    def weight_sum(self) -> NDArray[np.float64]:
+        """Sum of the rows' weights per cell; 1 each where they have none."""
+        return self.n.astype(np.float64) if self.totals is None else np.asarray(self.totals.total[:, :4].sum(axis=1), np.float64)
+
 
 @dataclass(frozen=True)
 class PairedTally:

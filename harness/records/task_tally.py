@@ -41,6 +41,11 @@ class RegressionTally:
         """Rows per cell."""
         return self.rows
 
+    @property
+    def weight_sum(self) -> NDArray[np.float64]:
+        """Sum of the rows' weights per cell; 1 each where they have none."""
+        return np.asarray(self.totals.total[:, 0], np.float64)
+
 
 @dataclass(frozen=True)
 class PairedRegressionTally:
@@ -87,6 +92,12 @@ class MulticlassTally:
     def n(self) -> NDArray[np.int64]:
         """Rows per cell."""
         return np.asarray(self.confusion.sum(axis=(1, 2)), np.int64)
+
+    @property
+    def weight_sum(self) -> NDArray[np.float64]:
+        """Sum of the rows' weights per cell; 1 each where they have none."""
+        n_classes = self.confusion.shape[1]
+        return self.n.astype(np.float64) if self.totals is None else np.asarray(self.totals.total[:, :n_classes].sum(axis=1), np.float64)
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from harness.records.metric import Differences, MetricValues
 from harness.records.tally import BinaryTally, Grid
+from harness.records.task_tally import MulticlassTally, RegressionTally
 
 _DIFFERENCES = (
     "n",
@@ -34,7 +35,9 @@ DIFFERENCE_COLUMNS = (
 )
 
 
-def metrics_frame(variant: str, grid: Grid, values: Sequence[MetricValues], tally: BinaryTally, confidence: float) -> pd.DataFrame:
+def metrics_frame(
+    variant: str, grid: Grid, values: Sequence[MetricValues], tally: BinaryTally | RegressionTally | MulticlassTally, confidence: float
+) -> pd.DataFrame:
     """Return the table of `metrics.parquet` of one variant: metrics one after the other, cells in the order of the grid.
 
     Parameters
@@ -46,7 +49,7 @@ def metrics_frame(variant: str, grid: Grid, values: Sequence[MetricValues], tall
     values
         Metrics over the same cells.
     tally
-        For n and n_positive, int64. `weight_sum` is n: every row weighs 1.
+        For n, n_positive (null but for binary) and weight_sum (n where rows have no weights).
     confidence
         Level of the intervals.
 
@@ -58,7 +61,9 @@ def metrics_frame(variant: str, grid: Grid, values: Sequence[MetricValues], tall
     k = len(values)
     columns: dict[str, object] = {"variant": _constant(variant, k * grid.n_cells), "metric": _names([v.metric for v in values], grid)}
     columns |= _cells(grid, k)
-    columns |= {"n": np.tile(tally.n, k), "n_positive": np.tile(tally.n_positive, k), "weight_sum": np.tile(tally.n.astype(np.float64), k)}
+    positive = tally.n_positive if isinstance(tally, BinaryTally) else pd.array([pd.NA] * grid.n_cells, dtype="Int64")
+    columns |= {"n": np.tile(tally.n, k), "n_positive": pd.Series(np.tile(positive, k)).astype(positive.dtype)}
+    columns |= {"weight_sum": np.tile(tally.weight_sum, k)}
     columns |= {name: _joined([getattr(v, name) for v in values]) for name in _METRICS}
     columns["confidence"] = np.full(k * grid.n_cells, confidence, dtype=np.float64)
     columns["undefined_reason"] = _joined([v.undefined_reason for v in values])

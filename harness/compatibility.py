@@ -1,0 +1,32 @@
+"""Which parts of a configuration go together, and which mean nothing side by side."""
+
+from __future__ import annotations
+
+from harness.errors import ConfigError, one_of
+from harness.records.conf import SweepConf
+from harness.records.needs import combined
+
+
+def check_task(conf: SweepConf) -> None:
+    """Refuse metrics and gain that mean nothing for the replay's labels, weights or clusters."""
+    task, replay = conf.replay.task, conf.replay
+    if not conf.metrics:
+        raise ConfigError(f"metrics: none named; use metrics={task} or name some, as metrics=[auc,brier]")
+    for metric in conf.metrics:
+        if metric.task != task:
+            raise ConfigError(f"metrics: '{metric.name}' is for task {metric.task}, and replay.task is {task}; use metrics={task}")
+    for key, column in (("weight", replay.weight), ("cluster", replay.cluster)):
+        refused = [metric.name for metric in conf.metrics if not metric.takes_weights] if column is not None else []
+        if refused:
+            known = "binary_weighted" if task == "binary" else task
+            raise ConfigError(
+                f"metrics: no {key}ed form of {one_of(refused)}, and replay.{key} is '{column}';"
+                f" use metrics={known}, or leave replay.{key} null"
+            )
+    if conf.gain is not None and task != "binary":
+        raise ConfigError(f"gain: '{type(conf.gain).__name__}' values decisions of task binary, and replay.task is {task}; use gain=none")
+    if conf.gain is not None and (replay.weight or replay.cluster):
+        raise ConfigError(
+            "gain: weighted or clustered rows have no gain in this version; use gain=none, or leave replay.weight and cluster null"
+        )
+    combined(metric.needs() for metric in conf.metrics)

@@ -1,0 +1,66 @@
+"""From a model's raw output to the scores of its task."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.errors import ScoreError
+from harness.inference.scores import check_scores, positive_scores
+from harness.records.model import ScoringPlan
+
+
+def scores_of(raw: NDArray[Any], plan: ScoringPlan) -> NDArray[np.float32]:
+    """Return what a batch's raw output means: probabilities of the positive class [n], of all classes [n, K], or predictions [n].
+
+    Raises
+    ------
+    ScoreError
+        When the output does not have the form that the task needs.
+    """
+    if plan.task == "multiclass":
+        from harness.inference.class_scores import class_scores
+
+        return class_scores(raw, plan, raw.shape[-1])
+    if plan.task == "regression":
+        return _predictions(raw, plan)
+    return positive_scores(raw, plan)
+
+
+def _predictions(raw: NDArray[Any], plan: ScoringPlan) -> NDArray[np.float32]:
+    if raw.ndim > 2 or (raw.ndim == 2 and raw.shape[1] != 1):
+        raise ScoreError(
+            f"model.output: '{plan.output}' gave shape {raw.shape}, wanted one number a row for regression; name another output"
+        )
+    return np.ascontiguousarray(raw.reshape(-1), np.float32)
+
+
+def check(scores: NDArray[np.float32], plan: ScoringPlan, classes: Sequence[str]) -> None:
+    """Refuse scores that no metric of the task may be computed from.
+
+    Raises
+    ------
+    ScoreError
+        With the number of rows, and what may be missing.
+    """
+    if plan.task == "multiclass":
+        from harness.inference.class_scores import check_class_scores
+
+        if scores.ndim != 2 or scores.shape[1] != len(classes):
+            found = scores.shape[1] if scores.ndim == 2 else 1
+            raise ScoreError(
+                f"model.output: '{plan.output}' gives {found} scores a row, and the labels have {len(classes)} classes ({', '.join(classes[:6])}"
+                f"{', …' if len(classes) > 6 else ''}); set replay.classes to the model's classes in the order of its outputs"
+            )
+        check_class_scores(scores, plan)
+    elif plan.task == "regression":
+        n_bad = int((~np.isfinite(scores)).sum())
+        if n_bad:
+            raise ScoreError(
+                f"scores: {n_bad:,} of {len(scores):,} predictions are NaN or infinite; mend the model, or impute its features"
+            )
+    else:
+        check_scores(scores, plan)

@@ -1,0 +1,163 @@
+"""From the scores of one variant, or of two on the same rows, to the tally of the task."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.records.conf import VariantConf
+from harness.records.needs import Needs
+from harness.records.replay import PreparedReplay, is_known
+from harness.records.tally import ALL, BinaryTally, Grid, PairedTally, RankSums
+from harness.records.task_tally import MulticlassTally, PairedMulticlassTally, PairedRegressionTally, RegressionTally
+
+Tally = BinaryTally | RegressionTally | MulticlassTally
+Paired = PairedTally | PairedRegressionTally | PairedMulticlassTally
+KINDS: dict[str, tuple[type[Any], type[Any]]] = {
+    "binary": (BinaryTally, PairedTally),
+    "regression": (RegressionTally, PairedRegressionTally),
+    "multiclass": (MulticlassTally, PairedMulticlassTally),
+}
+DEFAULT_TOP_K = 3
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The rows that are judged, and the cells that they are in: what the tallies of all variants have in common.
+
+    Args:
+        labels: as `PreparedReplay.judged_labels`.
+        n_classes: of multiclass, else 0.
+    """
+
+    task: str
+    labels: NDArray[Any]
+    slice_ids: NDArray[Any]
+    window_ids: NDArray[np.int32] | None
+    grid: Grid
+    n_classes: int = 0
+    weights: NDArray[np.float64] | None = None
+    cluster_ids: NDArray[np.int64] | None = None
+
+    @property
+    def is_designed(self) -> bool:
+        """Whether rows are weighted or clustered."""
+        return self.weights is not None or self.cluster_ids is not None
+
+
+def judged_rows(task: str, prepared: PreparedReplay, variants: Sequence[VariantConf]) -> Rows:
+    """Return the judged rows that none of these variants has learned from."""
+    labels = unseen(prepared.judged_labels, prepared, variants)
+    cells = (prepared.slice_ids, prepared.window_ids, prepared.grid)
+    return Rows(task, labels, *cells, len(prepared.classes), prepared.weights, prepared.cluster_ids)
+
+
+def reference_rows(task: str, prepared: PreparedReplay, variants: Sequence[VariantConf]) -> Rows:
+    """Return the rows of the reference period that none of these variants has learned from, all in one cell."""
+    labels = unseen(prepared.reference_labels, prepared, variants)
+    everything = (np.zeros_like(prepared.slice_ids[:, :1]), None, Grid((ALL,), (ALL,), (ALL,)))
+    return Rows(task, labels, *everything, len(prepared.classes), prepared.weights, prepared.cluster_ids)
+
+
+def unseen(labels: NDArray[Any], prepared: PreparedReplay, variants: Sequence[VariantConf]) -> NDArray[Any]:
+    """Return the labels without those of rows that one of these variants has learned from; -1 (NaN for numbers) in their place."""
+    from harness.slicing.periods import microseconds
+
+    ends = [microseconds(v.trained_until) for v in variants if v.trained_until is not None]
+    times = prepared.timestamps_us
+    if not ends or times is None:
+        return labels
+    seen = (times < max(ends)) & is_known(labels)
+    none = labels.dtype.type(np.nan if labels.dtype.kind == "f" else -1)
+    return np.where(seen, none, labels) if seen.any() else labels
+
+
+def tally_of(scores: NDArray[np.float32], rows: Rows, threshold: float | None, needs: Needs, ranks: RankSums | None = None) -> Tally:
+    """Reduce one variant's scores; `ranks` are its rank sums where a pair on the very same rows has ordered them already."""
+    if rows.task == "regression":
+        from harness.tallies.regression import tally_regression
+
+        return tally_regression(
+            scores, rows.labels, rows.slice_ids, rows.window_ids, rows.grid, weights=rows.weights, cluster_ids=rows.cluster_ids
+        )
+    if rows.task == "multiclass":
+        from harness.tallies.multiclass import tally_multiclass
+
+        return tally_multiclass(
+            scores, rows.labels, rows.slice_ids, rows.window_ids, rows.grid, rows.n_classes, _top_k(needs, rows),
+            weights=rows.weights, cluster_ids=rows.cluster_ids, with_auc=needs.auc_by_class,
+        )  # fmt: skip
+    assert threshold is not None  # every binary variant decides at some threshold
+    return _binary(scores, rows, threshold, needs, ranks)
+
+
+def _binary(scores: NDArray[np.float32], rows: Rows, threshold: float, needs: Needs, ranks: RankSums | None) -> BinaryTally:
+    from harness.tallies.binary import tally_binary
+
+    cells = (rows.slice_ids, rows.window_ids, rows.grid)
+    with_ranks = needs.ranks and ranks is None and not rows.is_designed
+    tally = tally_binary(scores, rows.labels, *cells, threshold, with_ranks=with_ranks)
+    tally = tally if ranks is None else replace(tally, ranks=ranks)
+    if rows.is_designed:
+        from harness.tallies.weighted import binary_totals, weighted_auc
+
+        design = (rows.weights, rows.cluster_ids)
+        totals = binary_totals(scores, rows.labels, *cells, threshold, *design)
+        tally = replace(tally, totals=totals, auc=weighted_auc(scores, rows.labels, *cells, *design) if needs.ranks else None)
+    if needs.curve:
+        from harness.tallies.ordered import rank_curve_of
+        from kernels.score_order import score_order
+
+        order = score_order(scores, rows.labels)
+        curve = rank_curve_of(scores, rows.labels, order, *cells, tally.confusion, needs.max_fpr, needs.top_share)
+        tally = replace(tally, curve=curve)
+    if needs.calibration:
+        from harness.tallies.ordered import calibration_of
+
+        tally = replace(tally, calibration=calibration_of(scores, rows.labels, *cells))
+    if needs.binned_auc:
+        from harness.tallies.ordered import binned_auc_of
+
+        tally = replace(tally, binned_auc=binned_auc_of(scores, rows.labels, *cells))
+    return tally
+
+
+def paired_of(
+    champion_scores: NDArray[np.float32],
+    scores: NDArray[np.float32],
+    rows: Rows,
+    champion_threshold: float | None,
+    threshold: float | None,
+    needs: Needs,
+) -> Paired:
+    """Reduce the scores of champion and challenger on the same rows."""
+    cells, design = (rows.slice_ids, rows.window_ids, rows.grid), {"weights": rows.weights, "cluster_ids": rows.cluster_ids}
+    if rows.task == "regression":
+        from harness.tallies.regression import tally_paired_regression
+
+        return tally_paired_regression(champion_scores, scores, rows.labels, *cells, **design)
+    if rows.task == "multiclass":
+        from harness.tallies.multiclass import tally_paired_multiclass
+
+        return tally_paired_multiclass(champion_scores, scores, rows.labels, *cells, rows.n_classes, _top_k(needs, rows), **design)
+    from harness.tallies.paired import tally_paired
+
+    assert champion_threshold is not None
+    assert threshold is not None
+    both = (champion_scores, scores, rows.labels, *cells)
+    paired = tally_paired(*both, champion_threshold, threshold)
+    if rows.is_designed:
+        from harness.tallies.weighted import paired_totals, paired_weighted_auc
+
+        totals = paired_totals(*both, champion_threshold, threshold, **design)
+        champion_auc, auc = paired_weighted_auc(*both, **design) if needs.ranks else (None, None)
+        paired = replace(paired, totals=totals, champion_auc=champion_auc, auc=auc)
+    return paired
+
+
+def _top_k(needs: Needs, rows: Rows) -> int:
+    return min(needs.top_k or DEFAULT_TOP_K, rows.n_classes)
