@@ -65,7 +65,7 @@ def whole_run(n_rows: int) -> Callable[[], object]:
     labels[is_bad] = rng.integers(0, 2, int(is_bad.sum()))
     names, grid = [f"f{j}" for j in range(N_COLUMNS)], Grid(("all",), ("all",), ("all",))
     all_rows = np.zeros((n_rows, 1), np.uint16)
-    return lambda: worst_slices("variant", labels, scores, features, names, all_rows, grid, SearchRule())
+    return lambda: worst_slices("variant", labels, scores, [(names, features)], all_rows, grid, SearchRule())
 
 
 def main() -> None:

@@ -27,9 +27,9 @@ from harness.node import Node
 from harness.plugins import build_all, build_gain
 from harness.records.conf import SweepConf, VariantConf
 from harness.replay_schema import read_replay
-from harness.schema import DEVICES, read_measure, read_price, read_variant
+from harness.schema import DEVICES, read_measure, read_price, read_retrain, read_search, read_variant
 
-GROUPS = ("replay", "model", "metrics", "drift", "measure", "price", "gain", "review", "sweep")
+GROUPS = ("replay", "model", "metrics", "drift", "measure", "price", "gain", "review", "slice_search", "sweep")
 TOP_LEVEL = (
     *GROUPS,
     "name",
@@ -42,6 +42,7 @@ TOP_LEVEL = (
     "seed",
     "timeout_s",
     "force",
+    "retrain",
     "params",
 )
 _user_dirs: list[str] = []
@@ -229,6 +230,7 @@ def _typed(plain: dict[str, Any], variants: tuple[VariantConf, ...], combos: lis
     review = Node(top.raw("review"), "review")
     review_name, gates = review.text("name"), review.raw("gates")
     review.done()
+    replay = read_replay(top.raw("replay"))
     conf = SweepConf(
         name=_folder_name(top.text("name")),
         champion=_among(top.text("champion", None), "champion", labels),
@@ -239,7 +241,7 @@ def _typed(plain: dict[str, Any], variants: tuple[VariantConf, ...], combos: lis
         seed=top.whole("seed", 0),
         timeout_s=top.number("timeout_s", 3600, low=0.1),
         force=top.flag("force", False),
-        replay=read_replay(top.raw("replay")),
+        replay=replay,
         variants=variants,
         measure=read_measure(top.raw("measure")),
         price=read_price(top.raw("price"), composer.dirs),
@@ -248,6 +250,8 @@ def _typed(plain: dict[str, Any], variants: tuple[VariantConf, ...], combos: lis
         gain=build_gain(plain.get("gain")),
         gates=build_all(gates, "gates"),
         conf_dirs=tuple(map(str, composer.user_dirs)),
+        slice_search=read_search(top.raw("slice_search"), replay.task),
+        retrain=read_retrain(top.items("retrain", [])),
         saved=tuple((label, OmegaConf.to_yaml(c.tree, resolve=False)) for label, c in zip(labels, combos, strict=True)),
     )
     if plain.get("drift") not in (None, {"name": "none"}):

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from harness.errors import ConfigError
 from harness.node import Node, moment
-from harness.records.conf import Deploy, MeasureConf, ModelInput, PriceConf, Threshold, VariantConf
+from harness.records.conf import Deploy, MeasureConf, ModelInput, PriceConf, SearchConf, Threshold, VariantConf
+from harness.records.over_time import RetrainRule
 
 PRECISIONS = ("fp64", "fp32", "fp16", "int8")
 TRANSFORMS = ("none", "sigmoid", "softmax")
@@ -114,6 +115,50 @@ def read_measure(data: object) -> MeasureConf:
     )
     node.done()
     return conf
+
+
+_LOSSES = {
+    "binary": ("log_loss", "squared_error", "zero_one"),
+    "multiclass": ("log_loss", "zero_one"),
+    "regression": ("squared_error", "absolute_error"),
+}
+
+
+def read_search(data: object, task: str) -> SearchConf | None:
+    """Read the `slice_search` group; None for `none`."""
+    node = Node(data, "slice_search")
+    if node.data == {"name": "none"}:
+        return None
+    node.text("name")
+    found = SearchConf(
+        loss=node.choice("loss", _LOSSES[task], None),
+        against=node.choice("against", ("champion",), None),
+        ranking=node.choice("ranking", ("lower_bound", "sliceline"), "lower_bound"),
+        n_carried=node.whole("n_carried", 10, low=1),
+        min_n=node.whole("min_n", None, low=2),
+        min_n_confirm=node.whole("min_n_confirm", 30, low=2),
+        n_bins=node.whole("n_bins", 10, low=2),
+        pairs=node.flag("pairs", True),
+        alpha=node.number("alpha", 0.95, low=0.0, high=1.0),
+    )
+    node.done()
+    return found
+
+
+def read_retrain(items: Sequence[object]) -> tuple[RetrainRule, ...]:
+    """Read the top-level list `retrain` of {metric, slice, below | above}."""
+    found = []
+    for i, item in enumerate(items):
+        node = Node(item, f"retrain[{i}]")
+        by, _, value = node.text("slice", "all").partition("=")
+        rule = RetrainRule(node.text("metric"), by, value or "all", node.number("below", None), node.number("above", None))
+        node.done()
+        if (rule.below is None) == (rule.above is None):
+            raise ConfigError(f"retrain[{i}]: wanted one limit, below or above; give exactly one of the two")
+        if not value and by != "all":
+            raise ConfigError(f"retrain[{i}].slice: found '{by}', wanted all or COLUMN=VALUE, as origin=EWR")
+        found.append(rule)
+    return tuple(found)
 
 
 def read_price(data: object, folders: Sequence[Path]) -> PriceConf | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +13,15 @@ from harness.cost.price_sheet import Price
 from harness.gates.verdict import signoff, verdicts
 from harness.pipeline.money import Money, front_of, money_of, price_of
 from harness.pipeline.stored_variant import StoredVariant, load_variant
+from harness.pipeline.time_tables import over_time_of, retrain_of
 from harness.records.comparison import Comparison, ComparisonRow, MetricSummary
 from harness.records.conf import SweepConf, VariantConf
 from harness.records.evidence import FAIL, UNDECIDED, Evidence, Lineage, Signoff, Verdict
 from harness.records.measurement import DECIDING_PROTOCOLS
 from harness.records.metric import Differences, MetricValues
+from harness.records.over_time import PeriodValue
 from harness.records.run import OK, RunRecord
+from harness.records.tally import ALL
 from harness.runs.manifest import Manifest, ReplayProfile, read_replay
 
 _HEADLINES = ("auc", "mae", "log_loss", "brier", "accuracy", "macro_f1", "rmse")
@@ -32,6 +35,7 @@ class Evaluation:
     differences: tuple[Differences, ...]
     signoff: Signoff
     replay: ReplayProfile
+    over_time: tuple[PeriodValue, ...] = ()
 
 
 def evaluate(root: Path, conf: SweepConf, manifest: Manifest, n_unscored: int = 0) -> Evaluation:
@@ -61,7 +65,15 @@ def evaluate(root: Path, conf: SweepConf, manifest: Manifest, n_unscored: int = 
         n_gates=len(conf.gates),
     )
     comparison = _comparison(root, conf, manifest, replay, variants, differences, money, given, price)
-    return Evaluation(comparison, tuple(d for v in variants for d in differences[v.label]), sign, replay)
+    periods = over_time_of(variants, conf, replay)
+    headline = [p for p in periods if p.metric in comparison.headline_metrics[:1] and p.slice_by == ALL]
+    comparison = replace(
+        comparison,
+        over_time=tuple(headline),
+        retrain=retrain_of(variants, conf, replay),
+        worst_slices=tuple(v.worst_slices for v in variants if v.worst_slices),
+    )
+    return Evaluation(comparison, tuple(d for v in variants for d in differences[v.label]), sign, replay, periods)
 
 
 def _pairs(manifest: Manifest, conf: SweepConf) -> list[tuple[Any, VariantConf]]:

@@ -18,11 +18,12 @@ from harness.records.conf import SweepConf, VariantConf
 from harness.records.model import ScoringPlan
 from harness.records.replay import InputGroup, LogFiles
 from harness.records.run import Identity
-from harness.replay import arrow_reader, contract
+from harness.replay import contract, log_files
 from harness.replay.prepared import folder_of
 from harness.runs import store
 from harness.runs.identity import code_hash, digest
 
+_QUALITY_CODE = ("pipeline/quality.py", "pipeline/reduction.py", "pipeline/variant_tables.py", "pipeline/worst_slices.py")
 _DEMO_LOG = "data/flights/*.parquet"
 
 
@@ -51,7 +52,7 @@ def plan_sweep(conf: SweepConf, cache_dir: Path | None) -> Plan:
         raise ReplayError(
             f"replay.path: no file '{_DEMO_LOG}' here; `python -m harness.demo` builds this log, or name your own (harness init LOG)"
         )
-    log = arrow_reader.open_log(conf.replay.path, cache_dir)
+    log = log_files.open_replay(conf.replay, cache_dir)
     contract.check_columns(log, conf.replay)
     plans = tuple(_plan(v, conf, log) for v in conf.variants)
     groups = tuple(dict.fromkeys(i.group for p in plans for i in p.inputs))
@@ -96,9 +97,18 @@ def _own_identity(variant: VariantConf, plan: ScoringPlan, conf: SweepConf, rows
     scores = digest(*how, rows_key, code_hash(sources("inference", "replay")))
     rule = repr(conf.gain) if variant.threshold.maximise else None
     metrics = [repr(m) for m in conf.metrics]
-    code = code_hash(sources("kernels", "tallies", "metrics", "gain", "records", "pipeline/quality.py", "pipeline/reduction.py", "stats"))
+    code = code_hash(sources("kernels", "tallies", "metrics", "gain", "records", "stats", *_QUALITY_CODE))
     quality = digest(
-        scores, replay_key, repr(variant.threshold), rule, str(variant.trained_until), metrics, conf.confidence, conf.seed, code
+        scores,
+        replay_key,
+        repr(variant.threshold),
+        rule,
+        str(variant.trained_until),
+        metrics,
+        conf.confidence,
+        conf.seed,
+        repr(conf.slice_search),
+        code,
     )
     return scores, quality
 

@@ -81,15 +81,13 @@ def tally_of(scores: NDArray[np.float32], rows: Rows, threshold: float | None, n
     if rows.task == "regression":
         from harness.tallies.regression import tally_regression
 
-        return tally_regression(
-            scores, rows.labels, rows.slice_ids, rows.window_ids, rows.grid, weights=rows.weights, cluster_ids=rows.cluster_ids
-        )
+        return tally_regression(scores, rows.labels, rows.slice_ids, rows.window_ids, rows.grid, rows.weights, rows.cluster_ids)
     if rows.task == "multiclass":
         from harness.tallies.multiclass import tally_multiclass
 
         return tally_multiclass(
             scores, rows.labels, rows.slice_ids, rows.window_ids, rows.grid, rows.n_classes, _top_k(needs, rows),
-            weights=rows.weights, cluster_ids=rows.cluster_ids, with_auc=needs.auc_by_class,
+            rows.weights, rows.cluster_ids, with_auc=needs.auc_by_class,
         )  # fmt: skip
     assert threshold is not None  # every binary variant decides at some threshold
     return _binary(scores, rows, threshold, needs, ranks)
@@ -135,15 +133,15 @@ def paired_of(
     needs: Needs,
 ) -> Paired:
     """Reduce the scores of champion and challenger on the same rows."""
-    cells, design = (rows.slice_ids, rows.window_ids, rows.grid), {"weights": rows.weights, "cluster_ids": rows.cluster_ids}
+    cells, design = (rows.slice_ids, rows.window_ids, rows.grid), (rows.weights, rows.cluster_ids)
     if rows.task == "regression":
         from harness.tallies.regression import tally_paired_regression
 
-        return tally_paired_regression(champion_scores, scores, rows.labels, *cells, **design)
+        return tally_paired_regression(champion_scores, scores, rows.labels, *cells, *design)
     if rows.task == "multiclass":
         from harness.tallies.multiclass import tally_paired_multiclass
 
-        return tally_paired_multiclass(champion_scores, scores, rows.labels, *cells, rows.n_classes, _top_k(needs, rows), **design)
+        return tally_paired_multiclass(champion_scores, scores, rows.labels, *cells, rows.n_classes, _top_k(needs, rows), *design)
     from harness.tallies.paired import tally_paired
 
     assert champion_threshold is not None
@@ -153,8 +151,8 @@ def paired_of(
     if rows.is_designed:
         from harness.tallies.weighted import paired_totals, paired_weighted_auc
 
-        totals = paired_totals(*both, champion_threshold, threshold, **design)
-        champion_auc, auc = paired_weighted_auc(*both, **design) if needs.ranks else (None, None)
+        totals = paired_totals(*both, champion_threshold, threshold, *design)
+        champion_auc, auc = paired_weighted_auc(*both, *design) if needs.ranks else (None, None)
         paired = replace(paired, totals=totals, champion_auc=champion_auc, auc=auc)
     return paired
 

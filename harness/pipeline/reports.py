@@ -9,6 +9,7 @@ from harness.pipeline.progress import printing
 from harness.records.conf import SweepConf
 from harness.report.comparison_files import comparison_csv, comparison_json, comparison_markdown
 from harness.report.metric_frames import differences_frame
+from harness.report.over_time_files import over_time_csv, retrain_csv
 from harness.report.signoff_pages import pages
 from harness.report.table import render, report_console
 from harness.runs import folder as files
@@ -24,6 +25,11 @@ def write_comparison(root: Path, evaluation: Evaluation) -> None:
         ("md", comparison_markdown(comparison)),
     ):
         files.write_text(root / f"comparison.{suffix}", text)
+    files.write_text(root / "over_time.csv", over_time_csv(evaluation.over_time))
+    if comparison.retrain:
+        files.write_text(root / "retrain.csv", retrain_csv(comparison.retrain))
+    else:
+        (root / "retrain.csv").unlink(missing_ok=True)
     files.write_parquet(root / "differences.parquet", differences_frame(evaluation.replay.grid, evaluation.differences))
 
 

@@ -23,7 +23,7 @@ from harness.report.table import report_console
 from harness.runs import folder as files
 from harness.runs.manifest import Manifest, read_manifest
 
-_FROM_STORED = ("price", "gain", "review", "metrics", "candidate", "confidence")
+_FROM_STORED = ("price", "gain", "review", "metrics", "candidate", "confidence", "retrain")
 
 
 def compare(directory: str, overrides: Sequence[str], config_dirs: Sequence[str]) -> int:

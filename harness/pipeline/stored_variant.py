@@ -11,6 +11,7 @@ from harness.records.conf import SweepConf, VariantConf
 from harness.records.measurement import Measurement
 from harness.records.metric import MetricValues
 from harness.records.run import RunRecord
+from harness.records.slice_search import WorstSlicesNote
 from harness.runs import folder as files
 from harness.runs import store
 from harness.runs.manifest import ReplayProfile
@@ -27,6 +28,8 @@ class StoredVariant:
     paired: Paired | None
     values: tuple[MetricValues, ...]
     measurement: Measurement | None
+    reference: Tally | None = None  # of the reference rows, all in one cell
+    worst_slices: WorstSlicesNote | None = None
 
     @property
     def label(self) -> str:
@@ -49,4 +52,6 @@ def load_variant(root: Path, name: str, conf: SweepConf, variant: VariantConf, r
         values = tuple(m.compute(tally, conf.confidence, conf.seed) for m in conf.metrics)
     skipped = not_measured(variant.label, "none", "measure=none")
     measurement = skipped if conf.measure.protocol == "none" else store.read_measurement(path)
-    return StoredVariant(variant, run, tally, paired, values, measurement)
+    reference_file = path / store.REFERENCE
+    reference = from_columns(kind, files.read_columns(reference_file)) if reference_file.is_file() else None
+    return StoredVariant(variant, run, tally, paired, values, measurement, reference, store.read_worst_slices(path))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,19 +12,38 @@ from harness.compare.slice_columns import edge_rows, number_column, sliced_colum
 from harness.compare.slice_confirm import confirm_slices
 from harness.compare.slice_search import search_slices
 from harness.compare.slice_split import in_search_half
+from harness.records.conf import SearchConf
+from harness.records.replay import is_known
 from harness.records.slice_search import SearchColumn, SearchRule, WorstSlices
 from harness.records.tally import Grid
 
-Loss = Literal["log_loss", "squared_error", "zero_one"]
+Loss = Literal["log_loss", "squared_error", "zero_one", "absolute_error"]
+LOSSES: dict[str, Loss] = {loss: loss for loss in get_args(Loss)}
+Features = tuple[Sequence[str], NDArray[Any]]  # names of columns, and the tensor [n_rows, n_columns] that holds them
 _CLIP = 1e-15
+
+
+def slices_to_search(search: SearchConf, task: str, seed: int) -> tuple[SearchRule, Loss]:
+    """Return the rule and the loss that a configuration asks for."""
+    default: Loss = "squared_error" if task == "regression" else "log_loss"
+    given = LOSSES.get(search.loss or default, default)
+    rule = SearchRule(
+        ranking="sliceline" if search.ranking == "sliceline" else "lower_bound",
+        n_carried=search.n_carried,
+        min_n=search.min_n,
+        min_n_confirm=search.min_n_confirm,
+        alpha=search.alpha,
+        pairs=search.pairs,
+        seed=seed,
+    )
+    return rule, given
 
 
 def worst_slices(
     variant: str,
-    labels: NDArray[np.int8],
+    labels: NDArray[Any],
     scores: NDArray[np.float32],
-    features: NDArray[Any],
-    feature_names: Sequence[str],
+    features: Sequence[Features],
     slice_ids: NDArray[Any],
     grid: Grid,
     rule: SearchRule,
@@ -46,22 +65,20 @@ def worst_slices(
     ----------
     variant : str
         Whose scores these are; it stands in the result.
-    labels : int8 [n_rows]
-        1, 0, or -1 where the row is not judged.
-    scores, champion_scores : float32 [n_rows]
+    labels : int8, int32 or float64 [n_rows]
+        As `PreparedReplay.judged_labels`; -1 or NaN where the row is not judged.
+    scores, champion_scores : float32 [n_rows] or [n_rows, n_classes]
         With the champion's, the loss is the difference variant - champion on the same row.
-    features : float32, float64, int64 or object [n_rows, n_features]
-        One tensor of the prepared replay.
-    feature_names : sequence of str
-        Of its columns.
+    features : sequence of (names, tensor)
+        Tensors of the prepared replay, float32, float64, int64 or object [n_rows, n_columns], with the names of their columns.
     slice_ids : uint16 or int32 [n_rows, n_slice_columns]
         Slices of the prepared replay.
     grid : Grid
         Their names.
     rule : SearchRule
         Ranking, limits and seed.
-    loss : log_loss | squared_error | zero_one
-        Natural log, clipped at 1e-15; (score - label)^2; 1 where the prediction at the threshold is wrong.
+    loss : log_loss | squared_error | zero_one | absolute_error
+        See `row_losses`.
     threshold, champion_threshold : float
         Predicted positive when score >= float32(threshold); for zero_one.
     clusters : int64 [n_rows], optional
@@ -81,7 +98,7 @@ def worst_slices(
     ConfigError
         See `search_slices`.
     """
-    judged = np.flatnonzero(labels >= 0)
+    judged = np.flatnonzero(is_known(labels))
     losses = row_losses(labels[judged], scores[judged], loss, threshold)
     if champion_scores is not None:
         losses -= row_losses(labels[judged], champion_scores[judged], loss, champion_threshold)
@@ -93,7 +110,7 @@ def worst_slices(
     for_edges = edge_rows(in_search)
     sliced = sliced_columns(slice_ids, grid, rows)
     names = {column.name for column in sliced}
-    columns = sliced + feature_columns(features, feature_names, rows, for_edges, n_bins, names)
+    columns = sliced + feature_columns(features, rows, for_edges, n_bins, names)
     found, confirming = np.flatnonzero(in_search), np.flatnonzero(~in_search)
     search = search_slices(losses, columns, found, rule, n_threads=n_threads)
     return WorstSlices(
@@ -105,7 +122,7 @@ def worst_slices(
         n_search=len(found),
         n_confirm=len(confirming),
         n_left_out=n_left_out,
-        n_edge_rows=len(for_edges) if len(columns) > len(sliced) and features.dtype != object else 0,
+        n_edge_rows=len(for_edges) if any(tensor.dtype != object for _, tensor in features) else 0,
         min_n=search.min_n,
         n_slices=search.n_slices,
         n_ranked=search.n_ranked,
@@ -114,20 +131,25 @@ def worst_slices(
     )
 
 
-def row_losses(labels: NDArray[np.int8], scores: NDArray[np.float32], loss: Loss, threshold: float) -> NDArray[np.float64]:
+def row_losses(labels: NDArray[Any], scores: NDArray[np.float32], loss: Loss, threshold: float) -> NDArray[np.float64]:
     """Return the loss of each row, float64 [n_rows]; NaN where the score is.
+
+    log_loss: natural, clipped at 1e-15. squared_error: (score - label)². absolute_error: |score - label|. zero_one: 1 where the prediction
+    is wrong, at the threshold or, with several classes, the first with the highest score.
 
     >>> row_losses(np.array([1, 0], np.int8), np.array([0.25, 0.25], np.float32), "squared_error", 0.5).tolist()
     [0.5625, 0.0625]
     """
     wide = scores.astype(np.float64)
-    if loss == "squared_error":
-        return np.square(wide - labels)
+    if loss in ("squared_error", "absolute_error"):
+        error = np.asarray(wide - labels, np.float64)
+        return np.square(error) if loss == "squared_error" else np.abs(error)
     if loss == "zero_one":
-        wrong = ((scores >= np.float32(threshold)) != (labels == 1)).astype(np.float64)
-        return np.where(np.isnan(wide), np.nan, wrong)
-    clipped = wide.clip(_CLIP, 1.0 - _CLIP)
-    return -np.log(np.where(labels == 1, clipped, 1.0 - clipped))
+        predicted = scores.argmax(axis=1) if scores.ndim == 2 else (scores >= np.float32(threshold)).astype(np.int8)
+        unknown = np.isnan(wide).any(axis=1) if scores.ndim == 2 else np.isnan(wide)
+        return np.where(unknown, np.nan, (predicted != labels).astype(np.float64))
+    of_label = wide[np.arange(len(labels)), labels] if scores.ndim == 2 else np.where(labels == 1, wide, 1.0 - wide)
+    return np.asarray(-np.log(of_label.clip(_CLIP, 1.0 - _CLIP if scores.ndim == 1 else 1.0)), np.float64)
 
 
 def sliced_columns(slice_ids: NDArray[Any], grid: Grid, rows: NDArray[np.intp]) -> tuple[SearchColumn, ...]:
@@ -145,13 +167,15 @@ def sliced_columns(slice_ids: NDArray[Any], grid: Grid, rows: NDArray[np.intp]) 
 
 
 def feature_columns(
-    features: NDArray[Any], names: Sequence[str], rows: NDArray[np.intp], for_edges: NDArray[np.intp], n_bins: int, taken: set[str]
+    features: Sequence[Features], rows: NDArray[np.intp], for_edges: NDArray[np.intp], n_bins: int, taken: set[str]
 ) -> tuple[SearchColumn, ...]:
-    """Return the features on these rows, those named in `taken` left out; `for_edges` counts within `rows`."""
-    columns = []
-    for j, name in enumerate(names):
-        if name in taken:
-            continue
-        values = features[rows, j]
-        columns.append(text_column(name, values) if values.dtype == object else number_column(name, values, for_edges, n_bins))
+    """Return the features on these rows, those named in `taken` left out and each name once; `for_edges` counts within `rows`."""
+    columns, seen = [], set(taken)
+    for names, tensor in features:
+        for j, name in enumerate(names):
+            if name in seen:
+                continue
+            seen.add(name)
+            values = tensor[rows, j]
+            columns.append(text_column(name, values) if values.dtype == object else number_column(name, values, for_edges, n_bins))
     return tuple(columns)

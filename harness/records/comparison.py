@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from harness.records.measurement import Measurement
 from harness.records.money import CostRow, GainRow
+from harness.records.over_time import PeriodValue, RetrainReading
+from harness.records.slice_search import WorstSlicesNote
 
 
 @dataclass(frozen=True)
@@ -72,3 +74,6 @@ class Comparison:
     headline_metrics: tuple[str, ...]
     notes: tuple[str, ...]
     next_command: str
+    over_time: tuple[PeriodValue, ...] = ()  # the first headline metric over all rows
+    retrain: tuple[RetrainReading, ...] = ()
+    worst_slices: tuple[WorstSlicesNote, ...] = ()

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from harness.records.over_time import RetrainRule
+
 
 @dataclass(frozen=True)
 class SliceColumn:
@@ -202,6 +204,21 @@ class PriceConf:
 
 
 @dataclass(frozen=True)
+class SearchConf:
+    """`conf/slice_search/NAME.yaml`: the search for the worst slices; key by key as in the option's file."""
+
+    loss: str | None
+    against: str | None
+    ranking: str
+    n_carried: int
+    min_n: int | None
+    min_n_confirm: int
+    n_bins: int
+    pairs: bool
+    alpha: float
+
+
+@dataclass(frozen=True)
 class SweepConf:
     """All of one `harness sweep`: the common groups and one `VariantConf` per combination.
 
@@ -226,4 +243,6 @@ class SweepConf:
     gain: Any = None
     gates: tuple[Any, ...] = ()
     conf_dirs: tuple[str, ...] = ()
+    slice_search: SearchConf | None = None
+    retrain: tuple[RetrainRule, ...] = ()
     saved: tuple[tuple[str, str], ...] = field(default=(), repr=False)  # (variant label, unresolved YAML)

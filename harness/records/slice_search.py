@@ -139,3 +139,16 @@ class WorstSlices:
     n_ranked: int
     n_considered: int
     rows: tuple[WorstSliceRow, ...]
+
+
+@dataclass(frozen=True)
+class WorstSlicesNote:
+    """The search of one variant in brief; slices that were confirmed, worst first, as (name, n, difference, low, high)."""
+
+    variant: str
+    loss: str
+    n_search: int
+    n_confirm: int
+    n_slices: int
+    n_carried: int
+    confirmed: tuple[tuple[str, int, float, float, float], ...]

@@ -13,7 +13,9 @@ from rich.table import Table
 from rich.text import Text
 
 from harness.records.comparison import Comparison
+from harness.report.over_time_files import is_shown, retrain_lines, time_columns, time_rows
 from harness.report.row_text import Footnotes, RowText, row_text
+from harness.report.worst_slices_frame import worst_slices_lines
 
 _PIPED = 140  # columns, where there is no terminal to ask
 _FOLDED = ("variant", "worst_slice")  # names fold, figures never
@@ -62,6 +64,9 @@ def render(comparison: Comparison, console: Console) -> None:
     for table in _tables(comparison, lines, console):
         console.print()
         console.print(table)
+    if is_shown(comparison):
+        console.print()
+        console.print(_over_time(comparison))
     console.print()
     for line in footer(comparison, notes):
         _line(console, line)
@@ -85,6 +90,8 @@ def footer(comparison: Comparison, notes: Footnotes) -> Iterator[str]:
         yield f"~ noisy measurement: {', '.join(notes.noisy)}; why, says measurement.json of each"
     for i, text in enumerate(notes.texts):
         yield f"({i + 1}) {text}"
+    yield from worst_slices_lines(comparison.worst_slices)
+    yield from retrain_lines(comparison.retrain)
     yield from (f"- {text}" for text in comparison.notes)
     if comparison.next_command:
         yield f"next: {comparison.next_command}"
@@ -135,6 +142,15 @@ def _table(columns: Sequence[_Column], lines: Sequence[RowText], padding: int) -
         )
     for line in lines:
         table.add_row(*(_cell(column, getattr(line, column.field)) for column in columns))
+    return table
+
+
+def _over_time(comparison: Comparison) -> Table:
+    table = Table(box=_PLAIN, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
+    for i, title in enumerate(time_columns(comparison)):
+        table.add_column(Text(title), justify="right" if i else "left", overflow="fold", no_wrap=bool(i))
+    for line in time_rows(comparison):
+        table.add_row(*(Text(cell) for cell in line))
     return table
 
 

@@ -17,15 +17,18 @@ from harness.errors import ResultsError
 from harness.records.measurement import Measurement, OperatingPoint, Percentile
 from harness.records.metric import MetricValues
 from harness.records.run import OK, Identity, RunRecord
+from harness.records.slice_search import WorstSlicesNote
 from harness.records.tally import Grid
 from harness.runs import folder
 from harness.runs.identity import slug
 
-SCORES, TALLIES, PAIRED, METRICS, RUN, MEASUREMENT, CONFIG, LOG = (
+SCORES, TALLIES, PAIRED, REFERENCE, METRICS, WORST_SLICES, RUN, MEASUREMENT, CONFIG, LOG = (
     "scores.arrow",
     "tallies.arrow",
     "paired.arrow",
+    "reference.arrow",
     "metrics.parquet",
+    "worst_slices.parquet",
     "run.json",
     "measurement.json",
     "config.yaml",
@@ -121,6 +124,19 @@ def read_metrics(path: Path, grid: Grid, names: Sequence[str], confidence: float
         numbers = [own[c].to_numpy(np.float64) for c in ("value", "ci_low", "ci_high")]
         found.append(MetricValues(name, *numbers, *texts))
     return tuple(found)
+
+
+def read_worst_slices(path: Path) -> WorstSlicesNote | None:
+    """Read the search for the worst slices of a variant's folder in brief; None when there was none or nothing was found."""
+    file = path / WORST_SLICES
+    frame = pd.read_parquet(file) if file.is_file() else None
+    if frame is None or frame.empty:
+        return None
+    first = frame.iloc[0]
+    figures = frame[frame["is_confirmed"]][["slice_by", "slice_value", "n", "difference", "ci_low", "ci_high"]].itertuples(index=False)
+    confirmed = tuple((f"{by}={value}", int(n), float(d), float(low), float(high)) for by, value, n, d, low, high in figures)
+    halves = int(first["n_search_half"]), int(first["n_confirm_half"])
+    return WorstSlicesNote(str(first["variant"]), str(first["loss"]), *halves, int(first["n_slices"]), len(frame), confirmed)
 
 
 def write_run(path: Path, run: RunRecord) -> None:

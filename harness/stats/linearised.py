@@ -10,6 +10,7 @@ from scipy.special import stdtrit
 
 MIN_CLUSTERS = 10  # fewer, and a cluster-robust variance is too uncertain for any interval
 _STEP = 1e-30  # of the complex step; it is never subtracted, so it may be this small
+_ROUNDING = 1e-12  # of the terms that cancel in a spread: what is below this share of them is rounding
 
 # Takes complex128 [n_cells, n_components] and returns complex128 [n_cells]; no abs, no comparison: it must be analytic.
 Formula = Callable[[NDArray[np.complex128]], NDArray[np.complex128]]
@@ -43,7 +44,7 @@ def linearised(
     totals with itself. It holds for formulas that do not change when all totals are multiplied by one number (ratios of totals): then the
     linearised values sum to 0 over the clusters and need no centring.
 
-    Undefined when: fewer than 2 clusters, or where the formula is.
+    Undefined when: fewer than 2 clusters, or where the formula is. A variance that is within rounding of 0 is 0.
 
     Notes
     -----
@@ -60,7 +61,9 @@ def linearised(
     (2.0, 0.333333)
     """
     slope = gradient(formula, total)
-    spread = np.einsum("ci,cij,cj->c", slope, cross, slope).clip(0.0)
+    spread = np.einsum("ci,cij,cj->c", slope, cross, slope)
+    terms = np.einsum("ci,cij,cj->c", np.abs(slope), np.abs(cross), np.abs(slope))
+    spread = np.where(spread <= _ROUNDING * terms, 0.0, spread)
     clusters = np.where(n_clusters >= 2, n_clusters, np.nan)
     with np.errstate(divide="ignore", invalid="ignore"):
         value = formula(total.astype(np.complex128)).real

@@ -510,7 +510,9 @@ def tiny_replay(n=6000, seed=0):
 
 def run(replay, **more):
     rule = more.pop("rule", SearchRule())
-    return worst_slices("mlp", feature_names=("carrier", "hour", "age"), rule=rule, **(replay | more))
+    inputs = replay | more
+    inputs["features"] = [(("carrier", "hour", "age"), inputs["features"])]
+    return worst_slices("mlp", rule=rule, **inputs)
 
 
 @pytest.mark.parametrize("loss", ["log_loss", "squared_error", "zero_one"])
