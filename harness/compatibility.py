@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from harness.errors import ConfigError, one_of
 from harness.records.conf import SweepConf
+from harness.records.metric import PAIRED_METRIC_NAMES
 from harness.records.needs import combined
 
 
@@ -29,4 +30,11 @@ def check_task(conf: SweepConf) -> None:
         raise ConfigError(
             "gain: weighted or clustered rows have no gain in this version; use gain=none, or leave replay.weight and cluster null"
         )
+    for gate in conf.gates:
+        judged = getattr(gate, "metric", None)
+        if judged is not None and judged not in PAIRED_METRIC_NAMES[task]:
+            raise ConfigError(
+                f"review: '{conf.review}' has a gate on '{judged}', and task {task} compares {one_of(PAIRED_METRIC_NAMES[task], 20)};"
+                f" use review={'standard' if task == 'binary' else task}, or name one of them in a review of your own"
+            )
     combined(metric.needs() for metric in conf.metrics)

@@ -7,7 +7,8 @@ from typing import Any
 
 from harness.errors import ConfigError, did_you_mean, one_of
 from harness.node import Node, duration_s, moment
-from harness.records.conf import Filter, LabelMaturity, Period, Production, ReplayConf, SliceColumn
+from harness.records.conf import Filter, LabelMaturity, LabelSource, Period, Production, ReplayConf, SliceColumn
+from harness.records.replay import MAX_CLASSES
 
 DEFAULT_MAX_SLICES = 100_000
 
@@ -16,11 +17,7 @@ def read_replay(data: object) -> ReplayConf:
     """Read the `replay` group."""
     node = Node(data, "replay")
     task = node.choice("task", ("binary", "multiclass", "regression"))
-    if task != "binary":
-        raise ConfigError(f"replay.task: '{task}' cannot be judged in this version; wanted binary")
-    for key, meaning in (("weight", "sample weights"), ("cluster", "clustered rows"), ("labels", "labels from another file")):
-        if node.raw(key, None) is not None:
-            raise ConfigError(f"replay.{key}: {meaning} cannot be judged in this version; leave it null")
+    label, labels = _label(node)
     reference = _period(node.child("reference"), "replay.reference")
     tuning = reference if node.raw("tuning", None) == "reference" else _period(node.child("tuning"), "replay.tuning")
     columns, crosses, max_slices = _slices(node.child("slices"))
@@ -29,8 +26,8 @@ def read_replay(data: object) -> ReplayConf:
         name=node.text("name"),
         path=node.text("path"),
         task=task,
-        label=node.text("label"),
-        positive=node.raw("positive", 1),
+        label=label,
+        positive=_positive(node, task),
         features=node.names("features"),
         timestamp=node.text("timestamp", None),
         slice_columns=columns,
@@ -48,12 +45,102 @@ def read_replay(data: object) -> ReplayConf:
         label_maturity=_maturity(node.child("label_maturity")),
         limit=node.whole("limit", None, low=1),
         max_slices=max_slices,
+        weight=node.text("weight", None),
+        cluster=node.text("cluster", None),
+        labels=labels,
+        classes=_classes(node, task),
     )
     if node.raw("contract", None) is not None:
         raise ConfigError("replay.contract: a contract file cannot be checked in this version; leave it null, it is then inferred")
     node.done()
     _needs_timestamp(conf)
+    _one_meaning(conf)
     return conf
+
+
+def _label(node: Node) -> tuple[str, LabelSource | None]:
+    """Return the name of the label's column, and where it stands when it is not in the log."""
+    label, labels = node.text("label", None), _label_source(node.raw("labels", None))
+    if labels is None:
+        if label is None and node.raw("label") is None:
+            raise ConfigError("replay.label: found null, and replay.labels is null too; name the label's column, or the file that holds it")
+        return str(label), None
+    if label is not None:
+        raise ConfigError(
+            f"replay.label: found '{label}' beside labels from '{labels.path}', wanted one source of labels; leave replay.label null, or labels"
+        )
+    return labels.column, labels
+
+
+def _label_source(data: object) -> LabelSource | None:
+    if data is None:
+        return None
+    if isinstance(data, Mapping):  # YAML 1.1 reads the key `on` without quotes as true
+        data = {"on" if key is True else key: value for key, value in data.items()}
+    node = Node(data, "replay.labels")
+    on = node.raw("on")
+    keys = (node.text("on"),) if isinstance(on, str) else node.names("on")
+    if not keys:
+        raise ConfigError("replay.labels.on: found an empty list; name the columns that the log and the label file share, as [request_id]")
+    found = LabelSource(node.text("path"), keys, node.text("column"), node.text("observed_at", None))
+    node.done()
+    for key, column in (("column", found.column), ("observed_at", found.observed_at)):
+        if column in keys:
+            raise ConfigError(f"replay.labels.{key}: '{column}' is also a key of labels.on; name the column that holds {_HOLDS[key]}")
+    if found.observed_at == found.column:
+        raise ConfigError(
+            f"replay.labels.observed_at: '{found.column}' is also the label; name the column that holds {_HOLDS['observed_at']}"
+        )
+    return found
+
+
+_HOLDS = {"column": "the label", "observed_at": "the time at which the label became known"}
+
+
+def _positive(node: Node, task: str) -> Any:
+    if task == "binary":
+        return node.raw("positive", 1)
+    positive = node.raw("positive", None)
+    if positive is not None:
+        raise ConfigError(f"replay.positive: found {positive!r}, and task {task} has no positive value; leave it out, or use task: binary")
+    return None
+
+
+def _classes(node: Node, task: str) -> tuple[Any, ...]:
+    if node.raw("classes", None) is None:
+        return ()
+    classes = node.items("classes")
+    if task != "multiclass":
+        raise ConfigError(f"replay.classes: found {one_of(map(repr, classes), 6)}, and task {task} has no classes; leave them out")
+    if not 2 <= len(classes) <= MAX_CLASSES:
+        raise ConfigError(f"replay.classes: found {len(classes):,} classes, wanted 2 to {MAX_CLASSES:,}; name each label value once")
+    kinds = {str if isinstance(c, str) else bool if isinstance(c, bool) else int if isinstance(c, int) else object for c in classes}
+    if object in kinds or len(kinds) > 1:
+        raise ConfigError(
+            f"replay.classes: found {one_of(map(repr, classes), 6)}, wanted texts only, whole numbers only, or true and false;"
+            " put texts in quotes (YAML reads yes, no and 1 without quotes as something else)"
+        )
+    if len(set(classes)) < len(classes):
+        repeated = sorted({str(c) for c in classes if classes.count(c) > 1})
+        raise ConfigError(f"replay.classes: {one_of(repeated, 6)} stands there more than once; name each class once, in the model's order")
+    return tuple(classes)
+
+
+def _one_meaning(conf: ReplayConf) -> None:
+    """Refuse a column that would be two things at once, and labels whose time cannot be judged."""
+    own_label = conf.label if conf.labels is None else None
+    for key, column, others in (
+        ("weight", conf.weight, (("the label", own_label), ("the time", conf.timestamp), ("the cluster", conf.cluster))),
+        ("cluster", conf.cluster, (("the label", own_label), ("the time", conf.timestamp))),
+    ):
+        for meaning, other in others:
+            if column is not None and column == other:
+                raise ConfigError(f"replay.{key}: '{column}' is also {meaning}; name another column, or leave replay.{key} null")
+    if conf.labels and conf.labels.observed_at and conf.timestamp is None and conf.label_maturity.as_of is None:
+        raise ConfigError(
+            "replay.labels.observed_at: found no moment to compare with, wanted label_maturity.as_of or a timestamp;"
+            " set replay.label_maturity={as_of: DATE}, or replay.timestamp"
+        )
 
 
 def _needs_timestamp(conf: ReplayConf) -> None:

@@ -60,10 +60,39 @@ def check_rows(scores: Any, labels: Any, slice_ids: Any, window_ids: Any, n_slic
     ValueError
         A shape is not the one above, or an id is outside the grid. Ids on a CUDA device are not looked at.
     """
-    on_cuda = is_on_cuda(scores)
     n_rows = int(scores.shape[0])
     _wanted("scores", scores, ("float32",), (None,))
     _wanted("labels", labels, ("int8",), (n_rows,))
+    return _checked(scores, labels, slice_ids, window_ids, n_slices, n_windows)
+
+
+def check_class_rows(scores: Any, labels: Any, slice_ids: Any, window_ids: Any, n_slices: int, n_windows: int) -> Rows:
+    """Return the row arrays of several classes ready for a compiled loop; as `check_rows`.
+
+    Parameters
+    ----------
+    scores : float32 [n_rows, n_classes]
+    labels : int32 [n_rows]
+
+    Raises
+    ------
+    TypeError, ValueError
+        As in `check_rows`.
+    """
+    scores, labels = check_class_scores(scores, labels)
+    return _checked(scores, labels, slice_ids, window_ids, n_slices, n_windows)
+
+
+def check_class_scores(scores: Any, labels: Any) -> tuple[Any, Any]:
+    """Return scores float32 [n_rows, n_classes] and labels int32 [n_rows] ready for a compiled loop; as `check_class_rows`."""
+    _wanted("scores", scores, ("float32",), (None, None))
+    _wanted("labels", labels, ("int32",), (int(scores.shape[0]),))
+    return (scores, labels) if is_on_cuda(scores) else (_frozen(scores), _frozen(labels))
+
+
+def _checked(scores: Any, labels: Any, slice_ids: Any, window_ids: Any, n_slices: int, n_windows: int) -> Rows:
+    on_cuda = is_on_cuda(scores)
+    n_rows = int(scores.shape[0])
     _wanted("slice_ids", slice_ids, ("uint16", "int32"), (n_rows, None))
     if (window_ids is None) != (n_windows == 1):
         raise ValueError(f"n_windows is {n_windows} and window_ids is {'None' if window_ids is None else 'given'}; give both or neither")

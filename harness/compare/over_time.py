@@ -109,8 +109,9 @@ def retrain_reading(
     cells = np.arange(first + 1, first + grid.n_windows)
     value, low, high = (a[cells].astype(np.float64) for a in (own.value, own.ci_low, own.ci_high))
     is_read = (n[cells] >= min_n) & np.isfinite(value)
-    held = is_read & (value < rule.below if rule.below is not None else value > rule.above)
-    certain = is_read & (high < rule.below if rule.below is not None else low > rule.above)
+    is_below = rule.below is not None
+    held = is_read & (value < rule.limit if is_below else value > rule.limit)
+    certain = is_read & (high < rule.limit if is_below else low > rule.limit)
     at = int(np.argmax(held)) if held.any() else None
     return RetrainReading(
         variant=variant,

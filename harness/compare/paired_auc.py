@@ -9,26 +9,33 @@ from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
 from harness.compare.estimate import Bounds, Estimate, PairedMetric
+from harness.compare.linearised_difference import auc_bounds, auc_estimate
 from harness.compare.placement_covariance import auc_of, paired_delong_variance
 from harness.records.metric import MIN_CLASS_ROWS
 from harness.records.tally import PairedTally
+
+FEW_OF_A_CLASS = f"; fewer than {MIN_CLASS_ROWS} of a class: not gated"
 
 
 class PairedAuc(PairedMetric[PairedTally]):
     """Difference of AUC with DeLong's paired variance, normal on the scale of the difference.
 
     Undefined when: a class is empty. No interval when a class has fewer than 2 rows, or when the variance is 0; the p-value is
-    then 1 if both rank all rows alike, else NaN. Fewer than 20 rows of a class: the method says "not gated".
+    then 1 if both rank all rows alike, else NaN. Fewer than 20 rows of a class: the method says "not gated". Of weighted or
+    clustered rows: Obuchowski's variance and Student's t of the clusters of the rarer class, less 1.
     """
 
     name: ClassVar[str] = "auc"
     higher_is_better: ClassVar[bool] = True
 
     def estimate(self, paired: PairedTally) -> Estimate:
-        """Return both AUCs, DeLong's standard error of their difference and the p-value of its z test."""
+        """Return both AUCs, DeLong's standard error of their difference and the p-value of its z test (t over clusters)."""
+        fewest = np.minimum(paired.cells[:, 0].sum(axis=(1, 2)), paired.cells[:, 1].sum(axis=(1, 2)))
+        if paired.totals is not None:
+            few = np.where(fewest < MIN_CLASS_ROWS, FEW_OF_A_CLASS, "").astype(np.object_)
+            return auc_estimate(paired.n, paired.champion_auc, paired.auc, fewest, few)
         champion, challenger = auc_of(paired.champion_ranks), auc_of(paired.challenger_ranks)
         variance = paired_delong_variance(paired)
-        fewest = np.minimum(paired.champion_ranks.n_positive, paired.champion_ranks.n_negative)
         varies = variance > 0
         se = np.sqrt(np.where(varies, variance, np.nan))
         p_value = 2.0 * ndtr(-np.abs(challenger - champion) / se)
@@ -48,7 +55,7 @@ class PairedAuc(PairedMetric[PairedTally]):
             (fewest == 0, "undefined: one class only"),
             (fewest < 2, "no interval: fewer than 2 rows of a class"),
             (~(variance > 0), "no interval: the placements differ by the same amount in all rows"),
-            (fewest < MIN_CLASS_ROWS, f"paired DeLong; fewer than {MIN_CLASS_ROWS} of a class: not gated"),
+            (fewest < MIN_CLASS_ROWS, "paired DeLong" + FEW_OF_A_CLASS),
         ]
         method: NDArray[np.object_] = np.full(len(fewest), "paired DeLong", dtype=np.object_)
         for holds, text in reversed(texts):
@@ -56,7 +63,9 @@ class PairedAuc(PairedMetric[PairedTally]):
         return method
 
     def interval(self, paired: PairedTally, estimate: Estimate, confidence: NDArray[np.float64]) -> Bounds:
-        """Return the normal interval of the difference, cut at -1 and 1; NaN where the standard error is."""
+        """Return the normal interval of the difference (Student's over clusters), cut at -1 and 1; NaN where the standard error is."""
+        if paired.totals is not None:
+            return auc_bounds(estimate, paired.auc, confidence)
         difference = estimate.challenger - estimate.champion
         half = ndtri(0.5 + confidence / 2) * estimate.se
         return (difference - half).clip(-1.0), (difference + half).clip(None, 1.0)

@@ -12,6 +12,7 @@ class PairedBrier(PairedMean):
     """Difference of the mean squared error of the scores; below 0 the challenger is better."""
 
     name: ClassVar[str] = "brier"
+    component: ClassVar[str] = "brier"
     higher_is_better: ClassVar[bool] = False
 
     def moments(self, paired: PairedTally) -> tuple[Moments, Moments]:

@@ -8,12 +8,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.compare.estimate import PairedMetric
+from harness.compare.multiclass_paired_mean import PairedMulticlassBrier, PairedMulticlassLogLoss
+from harness.compare.multiclass_paired_share import PairedMulticlassAccuracy, PairedTopKAccuracy
 from harness.compare.paired_accuracy import PairedAccuracy
 from harness.compare.paired_auc import PairedAuc
+from harness.compare.paired_balanced_accuracy import PairedBalancedAccuracy
 from harness.compare.paired_brier import PairedBrier
+from harness.compare.paired_f1 import PairedF1
+from harness.compare.paired_fnr import PairedFnr
 from harness.compare.paired_fpr import PairedFpr
 from harness.compare.paired_log_loss import PairedLogLoss
+from harness.compare.paired_mae import PairedMae
+from harness.compare.paired_mape import PairedMape
+from harness.compare.paired_mcc import PairedMcc
+from harness.compare.paired_mse import PairedMse
+from harness.compare.paired_npv import PairedNpv
+from harness.compare.paired_precision import PairedPrecision
+from harness.compare.paired_r2 import PairedR2
 from harness.compare.paired_recall import PairedRecall
+from harness.compare.paired_rmse import PairedRmse
 from harness.compare.paired_selection_rate import PairedSelectionRate
 from harness.errors import ConfigError, did_you_mean, one_of
 from harness.records.metric import Differences
@@ -30,9 +43,20 @@ _BINARY: tuple[PairedMetric[PairedTally], ...] = (
     PairedLogLoss(),
     PairedBrier(),
     PairedAuc(),
+    PairedFnr(),
+    PairedPrecision(),
+    PairedNpv(),
+    PairedF1(),
+    PairedMcc(),
+    PairedBalancedAccuracy(),
 )
-_REGRESSION: tuple[PairedMetric[PairedRegressionTally], ...] = ()
-_MULTICLASS: tuple[PairedMetric[PairedMulticlassTally], ...] = ()
+_REGRESSION: tuple[PairedMetric[PairedRegressionTally], ...] = (PairedMae(), PairedMse(), PairedRmse(), PairedR2(), PairedMape())
+_MULTICLASS: tuple[PairedMetric[PairedMulticlassTally], ...] = (
+    PairedMulticlassAccuracy(),
+    PairedTopKAccuracy(),
+    PairedMulticlassLogLoss(),
+    PairedMulticlassBrier(),
+)
 PAIRED_METRICS: dict[type[Any], dict[str, PairedMetric[Any]]] = {
     PairedTally: {m.name: m for m in _BINARY},
     PairedRegressionTally: {m.name: m for m in _REGRESSION},

@@ -12,6 +12,7 @@ class PairedLogLoss(PairedMean):
     """Difference of the mean log loss, in nats; below 0 the challenger is better."""
 
     name: ClassVar[str] = "log_loss"
+    component: ClassVar[str] = "log_loss"
     higher_is_better: ClassVar[bool] = False
 
     def moments(self, paired: PairedTally) -> tuple[Moments, Moments]:

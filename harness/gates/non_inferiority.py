@@ -7,7 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from harness.errors import did_you_mean, one_of
 from harness.gates.gate import Gate
+from harness.gates.missing_labels import BOUNDS, CHOICES, IGNORE, MissingLabelReading, read_missing_labels
 from harness.gates.named_slices import SliceName, read_slices, slice_label
 from harness.gates.one_sided import Floats, holm_in_family, p_above, p_below, rows_to_decide
 from harness.gates.slice_reading import Reading, read
@@ -42,6 +44,10 @@ class NonInferiority(Gate):
         Whether every other slice (over all windows) is screened for harm.
     screen_min_n
         Smaller slices are not screened: far in the tail that so many comparisons need, a normal bound of a small sample fails too often.
+    missing_labels
+        What rows without a label may do. "bounds": a PASS that the worst labels would take below the margin in a named slice, and a FAIL that
+        the best labels would take back in every slice that fails, are UNDECIDED; so they are where the metric has no bound. "ignore": labels
+        are taken to be missing at random, which the details then say.
 
     Raises
     ------
@@ -63,6 +69,7 @@ class NonInferiority(Gate):
     power: float = 0.8
     screen: bool = True
     screen_min_n: int = 200
+    missing_labels: str = BOUNDS
 
     def default_name(self) -> str:
         """Return non_inferiority_<metric>."""
@@ -75,6 +82,9 @@ class NonInferiority(Gate):
         for key, value, top in (("alpha", self.alpha, 0.5), ("power", self.power, 1.0)):
             if not 0 < value < top:
                 raise ValueError(f"{key}: found {value!r}, wanted a share above 0 and below {top:g}")
+        if self.missing_labels not in CHOICES:
+            near = did_you_mean(self.missing_labels, CHOICES)
+            raise ValueError(f"missing_labels: found {self.missing_labels!r}, wanted one of {one_of(CHOICES)}{near}")
         if not self._named:
             raise ValueError("slices: found none, wanted at least one; name all for all rows together")
         for name in self._waived:
@@ -87,7 +97,9 @@ class NonInferiority(Gate):
         passing = holm_in_family(np.array([self._p_pass(r) for r in readings]))
         failing = self._holm_over([self._p_fail(r, named=True) for r in readings])
         screened = self._holm_over([self._p_fail(r, named=False) for r in readings])
-        return tuple(self._result(*parts, len(readings)) for parts in zip(readings, passing, failing, screened, strict=True))
+        missing = [read_missing_labels(e, self.metric, self.margin, e.difference(self.metric)) for e in evidence]
+        parts = zip(readings, missing, passing, failing, screened, strict=True)
+        return tuple(self._result(*part, len(readings)) for part in parts)
 
     @property
     def _named(self) -> tuple[SliceName, ...]:
@@ -117,14 +129,24 @@ class NonInferiority(Gate):
         joined[present] = holm_in_family(joined[present])
         return np.split(joined, np.cumsum([len(f) for f in families])[:-1])
 
-    def _result(self, r: Reading, p_pass: float, p_named: Floats, p_others: Floats, n_challengers: int) -> GateResult:
-        harmed = [r.named.describe(i) for i in _lowest(p_named, self.alpha)]
-        harmed += [f"{r.others.describe(i)} (not named, found by the screen)" for i in _lowest(p_others, self.alpha)]
+    def _result(
+        self, r: Reading, missing: MissingLabelReading, p_pass: float, p_named: Floats, p_others: Floats, n_challengers: int
+    ) -> GateResult:
+        found = [(r.named, i, "") for i in _lowest(p_named, self.alpha)]
+        found += [(r.others, i, " (not named, found by the screen)") for i in _lowest(p_others, self.alpha)]
+        harmed = [f"{side.describe(i)}{note}" for side, i, note in found]
+        doubts = self._doubts(r, missing, [side.names[i] for side, i, _ in found])
+        certain = [text for text, doubt in zip(harmed, doubts, strict=True) if not doubt] if harmed else []
+        doubt = next((d for d in doubts if d), None)
+        passes = p_pass < self.alpha and not r.blocking
         if r.trouble:
             status, sentence = UNDECIDED, r.trouble
-        elif harmed:
-            status, sentence = FAIL, f"{self.metric} is worse by more than {self.margin:g} in {_first_of(harmed)}"
-        elif p_pass < self.alpha and not r.blocking:
+        elif certain:
+            status, sentence = FAIL, f"{self.metric} is worse by more than {self.margin:g} in {_first_of(certain)}"
+        elif doubt and (harmed or passes):
+            mend = "wait for the labels, or set missing_labels: ignore"
+            status, sentence = UNDECIDED, f"{doubt}, so the {'FAIL' if harmed else 'PASS'} of the labelled rows is not certain; {mend}"
+        elif passes:
             status, sentence = (
                 PASS,
                 f"{self.metric} is not worse by {self.margin:g} in any named slice; closest is {r.named.describe(r.closest)}",
@@ -133,7 +155,17 @@ class NonInferiority(Gate):
             status, sentence = UNDECIDED, self._undecided(r, n_challengers)
         limit = f"{self.metric} not worse by {self.margin:g} in {len(self._named)} named slice{'s' * (len(self._named) > 1)}"
         details = () if r.trouble else self._details(r, p_pass, harmed, n_challengers)
+        if self.missing_labels == IGNORE and not r.trouble:
+            details += missing.ignored(self._named)
         return GateResult(self.name, r.variant, status, r.bound, limit, sentence, details)
+
+    def _doubts(self, r: Reading, missing: MissingLabelReading, harmed: list[SliceName]) -> list[str | None]:
+        """Return what missing labels put in doubt: of every slice that fails, or, where none does, of every named one that is judged."""
+        if self.missing_labels == IGNORE:
+            return [None] * len(harmed)
+        if harmed:
+            return [missing.doubt_of_fail(name) for name in harmed]
+        return [missing.doubt_of_pass(r.named.names[i]) for i in r.must_pass]
 
     def _undecided(self, r: Reading, n_challengers: int) -> str:
         if r.blocking:

@@ -7,14 +7,22 @@ from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit, ndtri
+from scipy.special import ndtri
 
+from harness.errors import ConfigError, did_you_mean, one_of
+from harness.metrics.linearised_interval import logit_bounds
 from harness.metrics.metric import BinaryMetric, Direction
 from harness.metrics.placement_variance import delong_variance
-from harness.metrics.values import FEWER_THAN_TWO, ONE_CLASS, metric_values, ratio
+from harness.metrics.values import FEWER_THAN_TWO, ONE_CLASS, Case, metric_values, ratio
 from harness.records.metric import MIN_CLASS_ROWS, MetricValues
 from harness.records.needs import Needs
-from harness.records.tally import BinaryTally, RankSums
+from harness.records.tally import BinaryTally, BinnedAuc, RankSums, ShareEstimate
+from harness.stats.effective_clusters import t_quantiles
+from harness.stats.linearised import MIN_CLUSTERS
+
+METHODS = ("exact", "binned")
+ROUNDING = 1e-12  # sums of weights that are not whole numbers reach an AUC of 1 up to this
+FEW_OF_A_CLASS = f"; fewer than {MIN_CLASS_ROWS} of a class: not gated"
 
 
 @dataclass(frozen=True)
@@ -22,45 +30,104 @@ class Auc(BinaryMetric):
     """How often a positive row is ranked above a negative one, ties counting one half.
 
     Formula: sum of a / (2 P N), with a the doubled placement of a positive row among the negative ones; exact.
-    The interval is expit(logit(auc) ± z * se / (auc * (1 - auc))) with DeLong's se.
+    The interval is expit(logit(auc) ± z * se / (auc * (1 - auc))) with DeLong's se. Of weighted or clustered rows it is the
+    share of the weight of pairs, with Obuchowski's se and Student's t of the clusters of the rarer class, less 1. `binned` takes the AUC of
+    scores in bins: its interval is made at both ends of what the exact AUC can be, and reaches from the lower to the upper.
 
-    Undefined when: the cell has fewer than 2 rows, one class only, or its ranks were not kept. No interval when a class has
+    Undefined when: the cell has fewer than 2 rows, one class only, or its ranks (bins) were not kept. No interval when a class has
     fewer than 2 rows, or at 0 and 1. With fewer than 20 rows of a class the method says "not gated".
+
+    Parameters
+    ----------
+    method : str
+        `exact` from the order of all rows, or `binned` for logs whose order does not fit in memory.
+
+    Raises
+    ------
+    ConfigError
+        When `method` is neither.
     """
+
+    method: str = "exact"
 
     name: ClassVar[str] = "auc"
     title: ClassVar[str] = "how often a positive row is ranked above a negative one"
     unit: ClassVar[str] = "share"
     direction: ClassVar[Direction] = "higher"
-    interval: ClassVar[str] = "DeLong, logit"
-    source: ClassVar[str] = "DeLong, DeLong & Clarke-Pearson 1988, Biometrics 44:837; logit: Pepe 2003, ch. 5"
+    takes_weights: ClassVar[bool] = True
+    interval: ClassVar[str] = "DeLong, logit; weights or clusters: Obuchowski, logit, t"
+    source: ClassVar[str] = (
+        "DeLong, DeLong & Clarke-Pearson 1988, Biometrics 44:837; Obuchowski 1997, Biometrics 53:567; logit: Pepe 2003, ch. 5"
+    )
+
+    def __post_init__(self) -> None:
+        if self.method not in METHODS:
+            raise ConfigError(f"metrics.auc.method is '{self.method}'; wanted {one_of(METHODS)}{did_you_mean(self.method, METHODS)}")
+        if self.method == "binned":  # on the object alone: bins have no weighted form, and a conf that asks for it is refused
+            object.__setattr__(self, "takes_weights", False)
 
     def needs(self) -> Needs:
-        """Return that the rank sums are read."""
-        return Needs(ranks=True)
+        """Return that the rank sums are read, or the bins."""
+        return Needs(binned_auc=True) if self.method == "binned" else Needs(ranks=True)
 
     def compute(self, tally: BinaryTally, confidence: float, seed: int) -> MetricValues:
         """Return the AUC and its interval for every cell; `seed` is not used."""
-        if tally.ranks is None:
-            nan = np.full(len(tally.n), np.nan)
-            return metric_values(self.name, nan, nan, nan, "", [(np.isnan(nan), "the ranks of the scores were not kept")])
-        return self._from_ranks(tally.ranks, confidence)
+        is_designed = tally.totals is not None
+        if self.method == "binned":
+            if is_designed:
+                return self._nothing(tally, "binned scores have no weighted form; use metrics.auc.method=exact")
+            binned = tally.binned_auc
+            return (
+                self._nothing(tally, "the bins of the scores were not kept") if binned is None else self._binned(tally, binned, confidence)
+            )
+        if is_designed and tally.auc is not None:
+            return self._of_weight(tally, tally.auc, confidence)
+        if is_designed or tally.ranks is None:
+            return self._nothing(tally, "the ranks of the scores were not kept")
+        return self._from_ranks(tally, tally.ranks, confidence)
 
-    def _from_ranks(self, ranks: RankSums, confidence: float) -> MetricValues:
-        p, n = ranks.n_positive, ranks.n_negative
-        auc = ratio(ranks.sum_a, 2 * p * n)
-        low, high = logit_interval(auc, delong_variance(ranks), confidence)
-        fewest = np.minimum(p, n)
-        method: NDArray[np.object_] = np.where(
-            fewest < MIN_CLASS_ROWS, f"{self.interval}; fewer than {MIN_CLASS_ROWS} of a class: not gated", self.interval
-        ).astype(np.object_)
-        undefined = [(p + n < 2, FEWER_THAN_TWO), (fewest == 0, ONE_CLASS)]
+    def _from_ranks(self, tally: BinaryTally, ranks: RankSums, confidence: float) -> MetricValues:
+        auc = ratio(ranks.sum_a, 2 * ranks.n_positive * ranks.n_negative)
+        return self._values(tally, auc, *logit_interval(auc, delong_variance(ranks), confidence), "DeLong, logit", [])
+
+    def _of_weight(self, tally: BinaryTally, auc: ShareEstimate, confidence: float) -> MetricValues:
+        quantile = t_quantiles(auc.n_clusters.astype(np.float64), auc.n_clusters, confidence)
+        low, high = logit_bounds(auc.value, auc.variance, quantile)
+        few = (auc.n_clusters < MIN_CLUSTERS, f"no interval: fewer than {MIN_CLUSTERS} clusters have rows of both classes")
+        return self._values(tally, auc.value, low, high, "Obuchowski, logit, t", [few])
+
+    def _binned(self, tally: BinaryTally, binned: BinnedAuc, confidence: float) -> MetricValues:
+        lowest, highest = binned.value - binned.bound, binned.value + binned.bound
+        low, high = logit_interval(lowest, binned.variance, confidence)[0], logit_interval(highest, binned.variance, confidence)[1]
+        # Where the exact AUC may be 0 or 1 the logit has no bound on that side.
+        low, high = (np.where(end & (binned.variance > 0), v, x) for x, end, v in ((low, lowest <= 0, 0.0), (high, highest >= 1, 1.0)))
+        method = "DeLong of binned scores, logit, widened by the bound " + np.char.mod("%.1g", binned.bound).astype(np.object_)
+        return self._values(tally, binned.value, low, high, method, [])
+
+    def _nothing(self, tally: BinaryTally, why: str) -> MetricValues:
+        nan = np.full(len(tally.n), np.nan)
+        return metric_values(self.name, nan, nan, nan, "", [(np.isnan(nan), why)])
+
+    def _values(
+        self,
+        tally: BinaryTally,
+        auc: NDArray[np.float64],
+        low: NDArray[np.float64],
+        high: NDArray[np.float64],
+        method: str | NDArray[np.object_],
+        no_interval: list[Case],
+    ) -> MetricValues:
+        """Return the values with the reasons that all methods share."""
+        fewest = np.minimum(tally.n_positive, tally.n - tally.n_positive)
+        methods = np.where(fewest < MIN_CLASS_ROWS, method + FEW_OF_A_CLASS, method).astype(np.object_)
+        undefined = [(tally.n < 2, FEWER_THAN_TWO), (fewest == 0, ONE_CLASS)]
         no_interval = [
             (fewest < 2, "no interval: fewer than 2 rows of a class"),
-            ((ranks.sum_a == 0) | (ranks.sum_a == 2 * p * n), "no interval: AUC is 0 or 1"),
+            (np.minimum(auc, 1 - auc) < ROUNDING, "no interval: AUC is 0 or 1"),
+            *no_interval,
             (np.isnan(low), "no interval: all placements are equal"),
         ]
-        return metric_values(self.name, auc, low, high, method, undefined, no_interval)
+        return metric_values(self.name, auc, low, high, methods, undefined, no_interval)
 
 
 def logit_interval(
@@ -74,8 +141,4 @@ def logit_interval(
     >>> low.round(4), high.round(4)
     (array([0.3135]), array([0.6865]))
     """
-    usable = (share > 0) & (share < 1) & (variance > 0)
-    p = np.where(usable, share, np.nan)
-    logit = np.log(p) - np.log1p(-p)
-    half = float(ndtri(0.5 + confidence / 2)) * np.sqrt(np.where(usable, variance, np.nan)) / (p * (1 - p))
-    return np.asarray(expit(logit - half), dtype=np.float64), np.asarray(expit(logit + half), dtype=np.float64)
+    return logit_bounds(share, variance, float(ndtri(0.5 + confidence / 2)))

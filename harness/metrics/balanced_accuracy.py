@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.metrics.linearised_interval import LOGIT, decision_totals, formula_interval
 from harness.metrics.metric import BinaryMetric, Direction
-from harness.metrics.values import FEWER_THAN_TWO, ONE_CLASS, metric_values, ratio
+from harness.metrics.values import FEWER_THAN_TWO, ONE_CLASS, Case, metric_values
 from harness.records.metric import MetricValues
-from harness.records.tally import BinaryTally
+from harness.records.tally import BinaryTally, ClusterTotals
 from harness.stats.dirichlet import dirichlet_interval
+
+_CLASSES = (np.array([1.0, 1.0, 0.0, 0.0]), np.array([0.0, 0.0, 1.0, 1.0]))  # negative and positive rows, of TN, FP, FN, TP
+
+
+def _mean_of_rates(tn: NDArray[Any], fp: NDArray[Any], fn: NDArray[Any], tp: NDArray[Any]) -> NDArray[Any]:
+    return np.asarray(0.5 * (tp / (tp + fn) + tn / (tn + fp)))
 
 
 def mean_of_rates(shares: list[NDArray[np.float64]]) -> NDArray[np.float64]:
@@ -23,8 +30,13 @@ def mean_of_rates(shares: list[NDArray[np.float64]]) -> NDArray[np.float64]:
     >>> mean_of_rates([np.array([3.0]), np.array([1.0]), np.array([1.0]), np.array([1.0])])
     array([0.625])
     """
-    tn, fp, fn, tp = shares
-    return 0.5 * (ratio(tp, tp + fn) + ratio(tn, tn + fp))
+    with np.errstate(invalid="ignore"):  # 0 / 0 of an empty class
+        return np.asarray(_mean_of_rates(*shares), dtype=np.float64)
+
+
+def mean_of_rates_of_totals(totals: NDArray[Any]) -> NDArray[Any]:
+    """Return the same from totals [n_cells, 4] of TN, FP, FN, TP, also complex ones, as linearisation wants it."""
+    return _mean_of_rates(*totals.T)
 
 
 @dataclass(frozen=True)
@@ -47,15 +59,23 @@ class BalancedAccuracy(BinaryMetric):
     title: ClassVar[str] = "how many rows are decided rightly when both classes weigh the same"
     unit: ClassVar[str] = "share"
     direction: ClassVar[Direction] = "higher"
-    interval: ClassVar[str] = "Dirichlet(counts + 1/2) draws"
+    takes_weights: ClassVar[bool] = True
+    interval: ClassVar[str] = "Dirichlet(counts + 1/2) draws; weights or clusters: linearised, logit, t"
     source: ClassVar[str] = "Brodersen et al. 2010, ICPR; Brown, Cai & DasGupta 2001"
 
     def compute(self, tally: BinaryTally, confidence: float, seed: int) -> MetricValues:
         """Return the mean of both rates and its interval for every cell."""
+        undefined = [(tally.n < 2, FEWER_THAN_TWO), ((tally.n_positive == 0) | (tally.n_positive == tally.n), ONE_CLASS)]
+        if tally.totals is not None:
+            return self._of_weight(decision_totals(tally.totals), confidence, undefined)
         counts = tally.confusion.reshape(-1, 4)
         value = mean_of_rates([counts[:, k].astype(np.float64) for k in range(4)])
         low, high, too_few = dirichlet_interval(counts, mean_of_rates, confidence, self.n_draws, seed)
-        undefined = [(tally.n < 2, FEWER_THAN_TWO), ((tally.n_positive == 0) | (tally.n_positive == tally.n), ONE_CLASS)]
         no_interval = [(too_few, "no interval: more than 1 % of the draws are undefined")]
         low, high = np.minimum(low, value), np.maximum(high, value)
         return metric_values(self.name, value, low, high, f"Dirichlet(counts + 1/2), {self.n_draws} draws", undefined, no_interval)
+
+    def _of_weight(self, decisions: ClusterTotals, confidence: float, undefined: list[Case]) -> MetricValues:
+        value = mean_of_rates([decisions.total[:, k] for k in range(4)])
+        low, high, no_interval = formula_interval(mean_of_rates_of_totals, _CLASSES, decisions, confidence, LOGIT)
+        return metric_values(self.name, value, low, high, LOGIT, undefined, no_interval)

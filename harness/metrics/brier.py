@@ -19,6 +19,7 @@ class Brier(MeanLoss):
     """
 
     name: ClassVar[str] = "brier"
+    component: ClassVar[str] = "brier"
     title: ClassVar[str] = "how far the scores are from the labels (mean squared error)"
     unit: ClassVar[str] = "1"
     source: ClassVar[str] = "Brier 1950, Monthly Weather Review 78:1"

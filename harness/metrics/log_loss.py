@@ -20,6 +20,7 @@ class LogLoss(MeanLoss):
     """
 
     name: ClassVar[str] = "log_loss"
+    component: ClassVar[str] = "log_loss"
     title: ClassVar[str] = "how surprised the scores are by the labels"
     unit: ClassVar[str] = "nats"
     highest: ClassVar[float] = 34.538776394910684  # -ln(1e-15), the clip

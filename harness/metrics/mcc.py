@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.metrics.linearised_interval import FISHER, decision_totals, formula_interval
 from harness.metrics.metric import BinaryMetric, Direction
-from harness.metrics.values import FEWER_THAN_TWO, ONE_CLASS, metric_values
+from harness.metrics.values import FEWER_THAN_TWO, ONE_CLASS, Case, metric_values
 from harness.records.metric import MetricValues
-from harness.records.tally import BinaryTally
+from harness.records.tally import BinaryTally, ClusterTotals
 from harness.stats.dirichlet import dirichlet_interval
+
+_MARGINS = tuple(np.array(one) for one in ([0.0, 0, 1, 1], [1.0, 1, 0, 0], [0.0, 1, 0, 1], [1.0, 0, 1, 0]))  # of TN, FP, FN, TP
+
+
+def _correlation(tn: NDArray[Any], fp: NDArray[Any], fn: NDArray[Any], tp: NDArray[Any]) -> NDArray[Any]:
+    # Two roots of pairs: the product of four counts of 1e9 each would lose its last digits.
+    return np.asarray((tp * tn - fp * fn) / (np.sqrt((tp + fp) * (tn + fn)) * np.sqrt((tp + fn) * (tn + fp))))
 
 
 def matthews(shares: list[NDArray[np.float64]]) -> NDArray[np.float64]:
@@ -25,12 +33,13 @@ def matthews(shares: list[NDArray[np.float64]]) -> NDArray[np.float64]:
     >>> matthews([np.array([2.0]), np.array([1.0]), np.array([1.0]), np.array([2.0])]).round(4)
     array([0.3333])
     """
-    tn, fp, fn, tp = shares
-    # Two roots of pairs: the product of four counts of 1e9 each would lose its last digits.
-    scale = np.sqrt((tp + fp) * (tn + fn)) * np.sqrt((tp + fn) * (tn + fp))
-    out = np.full(np.shape(scale), np.nan)
-    np.divide(tp * tn - fp * fn, scale, out=out, where=np.asarray(scale > 0))
-    return out
+    with np.errstate(invalid="ignore"):  # 0 / 0: where a factor is 0, the numerator is
+        return np.asarray(_correlation(*shares), dtype=np.float64)
+
+
+def matthews_of_totals(totals: NDArray[Any]) -> NDArray[Any]:
+    """Return the same from totals [n_cells, 4] of TN, FP, FN, TP, also complex ones, as linearisation wants it."""
+    return _correlation(*totals.T)
 
 
 @dataclass(frozen=True)
@@ -54,20 +63,31 @@ class Mcc(BinaryMetric):
     unit: ClassVar[str] = "1"
     direction: ClassVar[Direction] = "higher"
     lowest: ClassVar[float] = -1.0
-    interval: ClassVar[str] = "Dirichlet(counts + 1/2) draws"
+    takes_weights: ClassVar[bool] = True
+    interval: ClassVar[str] = "Dirichlet(counts + 1/2) draws; weights or clusters: linearised, Fisher z, t"
     source: ClassVar[str] = "Matthews 1975, BBA 405:442; Brown, Cai & DasGupta 2001"
 
     def compute(self, tally: BinaryTally, confidence: float, seed: int) -> MetricValues:
         """Return the coefficient and its interval for every cell."""
+        if tally.totals is not None:
+            return self._of_weight(decision_totals(tally.totals), confidence, _undefined(tally))
         counts = tally.confusion.reshape(-1, 4)
         value = matthews([counts[:, k].astype(np.float64) for k in range(4)])
         low, high, too_few = dirichlet_interval(counts, matthews, confidence, self.n_draws, seed)
-        selected = tally.confusion[:, :, 1].sum(axis=1)
-        undefined = [
-            (tally.n < 2, FEWER_THAN_TWO),
-            ((tally.n_positive == 0) | (tally.n_positive == tally.n), ONE_CLASS),
-            ((selected == 0) | (selected == tally.n), "all rows are predicted alike"),
-        ]
         no_interval = [(too_few, "no interval: more than 1 % of the draws are undefined")]
         low, high = np.minimum(low, value), np.maximum(high, value)
-        return metric_values(self.name, value, low, high, f"Dirichlet(counts + 1/2), {self.n_draws} draws", undefined, no_interval)
+        return metric_values(self.name, value, low, high, f"Dirichlet(counts + 1/2), {self.n_draws} draws", _undefined(tally), no_interval)
+
+    def _of_weight(self, decisions: ClusterTotals, confidence: float, undefined: list[Case]) -> MetricValues:
+        value = matthews([decisions.total[:, k] for k in range(4)])
+        low, high, no_interval = formula_interval(matthews_of_totals, _MARGINS, decisions, confidence, FISHER)
+        return metric_values(self.name, value, low, high, FISHER, undefined, no_interval)
+
+
+def _undefined(tally: BinaryTally) -> list[Case]:
+    selected = tally.confusion[:, :, 1].sum(axis=1)
+    return [
+        (tally.n < 2, FEWER_THAN_TWO),
+        ((tally.n_positive == 0) | (tally.n_positive == tally.n), ONE_CLASS),
+        (np.asarray((selected == 0) | (selected == tally.n), dtype=np.bool_), "all rows are predicted alike"),
+    ]

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import stdtrit
 
+from harness.metrics.linearised_interval import ALL_ROWS, LINEAR, N_DECISIONS, formula_interval
 from harness.metrics.metric import BinaryMetric, Direction
-from harness.metrics.values import FEWER_THAN_TWO, metric_values
+from harness.metrics.values import FEWER_THAN_TWO, metric_values, ratio
 from harness.records.metric import MetricValues
-from harness.records.tally import BinaryTally, Moments
+from harness.records.tally import BINARY_COMPONENTS, BinaryTally, ClusterTotals, Moments
 
 
 def t_half_width(n: NDArray[np.int64], m2: NDArray[np.float64], confidence: float) -> NDArray[np.float64]:
@@ -32,11 +33,20 @@ def t_half_width(n: NDArray[np.int64], m2: NDArray[np.float64], confidence: floa
 class MeanLoss(BinaryMetric):
     """A mean over rows with Student's t interval, cut at the range of the metric.
 
+    Where rows are weighted or clustered it is the weighted mean, with the linearised interval.
+
     Undefined when the cell has fewer than 2 rows.
+
+    Attributes
+    ----------
+    component : str
+        Which of `BINARY_COMPONENTS` is the loss.
     """
 
     direction: ClassVar[Direction] = "lower"
-    interval: ClassVar[str] = "Student t from the moments"
+    takes_weights: ClassVar[bool] = True
+    component: ClassVar[str]
+    interval: ClassVar[str] = "Student t from the moments; weights or clusters: linearised, t"
 
     @abstractmethod
     def moments(self, tally: BinaryTally) -> Moments:
@@ -44,8 +54,21 @@ class MeanLoss(BinaryMetric):
 
     def compute(self, tally: BinaryTally, confidence: float, seed: int) -> MetricValues:
         """Return the mean loss and its t interval for every cell; `seed` is not used."""
+        if tally.totals is not None:
+            return self._of_weight(tally, tally.totals, confidence)
         moments = self.moments(tally)
         half = t_half_width(tally.n, moments.m2, confidence)
         low, high = (moments.mean - half).clip(self.lowest), (moments.mean + half).clip(None, self.highest)
         no_interval = [(np.asarray(moments.m2 <= 0, dtype=np.bool_), "no interval: the loss is the same in all rows")]
         return metric_values(self.name, moments.mean, low, high, "Student t", [(tally.n < 2, FEWER_THAN_TWO)], no_interval)
+
+    def _of_weight(self, tally: BinaryTally, totals: ClusterTotals, confidence: float) -> MetricValues:
+        at = BINARY_COMPONENTS.index(self.component)
+
+        def mean(t: NDArray[Any]) -> NDArray[Any]:
+            return np.asarray(t[:, at] / t[:, :N_DECISIONS].sum(axis=1))
+
+        value = ratio(totals.total[:, at], tally.weight_sum)
+        low, high, no_interval = formula_interval(mean, [ALL_ROWS], totals, confidence, LINEAR)
+        undefined = [(tally.n < 2, FEWER_THAN_TWO), (np.isnan(value), "no rows of weight above 0")]
+        return metric_values(self.name, value, low.clip(self.lowest), high.clip(None, self.highest), LINEAR, undefined, no_interval)

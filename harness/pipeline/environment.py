@@ -5,13 +5,31 @@ from __future__ import annotations
 import os
 import platform
 from collections.abc import Sequence
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
 
 import harness
 from harness.errors import DeviceError
+from harness.records.needs import Needs
 from harness.runs.identity import code_hash, digest
 from harness.workers.child import Channel, run_child
+
+
+@dataclass(frozen=True)
+class KernelRows:
+    """What decides which kernels a sweep runs, and for which types."""
+
+    task: str
+    needs: Needs
+    id_dtype: str
+    is_windowed: bool
+    is_weighted: bool
+    is_clustered: bool
+
 
 _COMPILE_TIMEOUT_S = 900.0  # about 10 s on two free cores
 
@@ -35,7 +53,7 @@ def set_environment(cache_dir: Path) -> Path:
     return folder
 
 
-def compile_kernels(folder: Path, id_dtype: str, windowed: bool) -> bool:
+def compile_kernels(folder: Path, rows: KernelRows) -> bool:
     """Compile the kernels that a sweep needs in a child, unless the cache has them; say whether it did.
 
     Raises
@@ -43,10 +61,10 @@ def compile_kernels(folder: Path, id_dtype: str, windowed: bool) -> bool:
     DeviceError
         When they cannot be compiled.
     """
-    mark = folder / f"compiled-{id_dtype}-{'windows' if windowed else 'plain'}"
+    mark = folder / f"compiled-{digest(rows)[:16]}"
     if mark.exists():
         return False
-    outcome = run_child(_compile, (id_dtype, windowed), _COMPILE_TIMEOUT_S, None, lambda _: None)
+    outcome = run_child(_compile, (rows,), _COMPILE_TIMEOUT_S, None, lambda _: None)
     if outcome.status != "ok":
         raise DeviceError(f"kernels: they cannot be compiled here: {outcome.reason}; look at harness doctor")
     folder.mkdir(parents=True, exist_ok=True)
@@ -54,21 +72,32 @@ def compile_kernels(folder: Path, id_dtype: str, windowed: bool) -> bool:
     return True
 
 
-def _compile(channel: Channel, id_dtype: str, windowed: bool) -> None:
+def _compile(channel: Channel, given: KernelRows) -> None:
     import numpy as np
 
+    from harness.pipeline.reduction import Rows, paired_of, tally_of
     from harness.records.tally import ALL, Grid
-    from harness.tallies.binary import tally_binary
-    from harness.tallies.paired import tally_paired
 
+    labels: dict[str, NDArray[Any]] = {
+        "binary": np.array([0, 1, 0, 1], np.int8),
+        "multiclass": np.array([0, 1, 2, 1], np.int32),
+        "regression": np.array([0.2, 0.4, 0.1, 0.9]),
+    }
     scores = np.array([0.2, 0.4, 0.4, 0.9], np.float32)
-    labels = np.array([0, 1, 0, 1], np.int8)
-    ids = np.zeros((4, 1), id_dtype)
-    windows = np.ones(4, np.int32) if windowed else None
-    grid = Grid((ALL,), (ALL,), (ALL, "one") if windowed else (ALL,))
-    tally_binary(scores, labels, ids, windows, grid, 0.5)
+    scores = np.stack([scores / 2, scores / 2, 1 - scores], axis=1) if given.task == "multiclass" else scores
+    rows = Rows(
+        task=given.task,
+        labels=labels[given.task],
+        slice_ids=np.zeros((4, 1), given.id_dtype),
+        window_ids=np.ones(4, np.int32) if given.is_windowed else None,
+        grid=Grid((ALL,), (ALL,), (ALL, "one") if given.is_windowed else (ALL,)),
+        n_classes=3 if given.task == "multiclass" else 0,
+        weights=np.ones(4) if given.is_weighted else None,
+        cluster_ids=np.arange(4) if given.is_clustered else None,
+    )
+    tally_of(scores, rows, 0.5, given.needs)
     channel.progress(1)
-    tally_paired(scores, scores[::-1].copy(), labels, ids, windows, grid, 0.5, 0.5)
+    paired_of(scores, scores[::-1].copy(), rows, 0.5, 0.5, given.needs)
 
 
 def _cpu_name() -> str:

@@ -7,21 +7,24 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from harness.compare.fairness import fairness
 from harness.compare.paired_differences import PAIRED_METRICS, paired_differences
 from harness.compare.worst_slice import WorstSlice, worst_slice
 from harness.cost.price_sheet import Price
 from harness.gates.verdict import signoff, verdicts
+from harness.pipeline.missing import missing_of
 from harness.pipeline.money import Money, front_of, money_of, price_of
 from harness.pipeline.stored_variant import StoredVariant, load_variant
 from harness.pipeline.time_tables import over_time_of, retrain_of
 from harness.records.comparison import Comparison, ComparisonRow, MetricSummary
 from harness.records.conf import SweepConf, VariantConf
 from harness.records.evidence import FAIL, UNDECIDED, Evidence, Lineage, Signoff, Verdict
+from harness.records.fairness import Fairness
 from harness.records.measurement import DECIDING_PROTOCOLS
 from harness.records.metric import Differences, MetricValues
 from harness.records.over_time import PeriodValue
 from harness.records.run import OK, RunRecord
-from harness.records.tally import ALL
+from harness.records.tally import ALL, BinaryTally
 from harness.runs.manifest import Manifest, ReplayProfile, read_replay
 
 _HEADLINES = ("auc", "mae", "log_loss", "brier", "accuracy", "macro_f1", "rmse")
@@ -36,6 +39,7 @@ class Evaluation:
     signoff: Signoff
     replay: ReplayProfile
     over_time: tuple[PeriodValue, ...] = ()
+    fairness: tuple[tuple[str, Fairness], ...] = ()  # by variant
 
 
 def evaluate(root: Path, conf: SweepConf, manifest: Manifest, n_unscored: int = 0) -> Evaluation:
@@ -73,7 +77,15 @@ def evaluate(root: Path, conf: SweepConf, manifest: Manifest, n_unscored: int = 
         retrain=retrain_of(variants, conf, replay),
         worst_slices=tuple(v.worst_slices for v in variants if v.worst_slices),
     )
-    return Evaluation(comparison, tuple(d for v in variants for d in differences[v.label]), sign, replay, periods)
+    return Evaluation(
+        comparison, tuple(d for v in variants for d in differences[v.label]), sign, replay, periods, _fairness(variants, conf, replay)
+    )
+
+
+def _fairness(variants: Sequence[StoredVariant], conf: SweepConf, replay: ReplayProfile) -> tuple[tuple[str, Fairness], ...]:
+    if replay.grid.n_slices == 1:
+        return ()
+    return tuple((v.label, fairness(v.tally, replay.grid, conf.confidence)) for v in variants if isinstance(v.tally, BinaryTally))
 
 
 def _pairs(manifest: Manifest, conf: SweepConf) -> list[tuple[Any, VariantConf]]:
@@ -133,6 +145,7 @@ def _evidence(
         lineage=lineage,
         confidence=conf.confidence,
         champion_measurement=champion_variant.measurement if champion_variant else None,
+        missing_bounds=missing_of(v, [d.metric for d in differences], replay.grid),
     )
 
 

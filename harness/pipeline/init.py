@@ -14,7 +14,7 @@ from harness.pipeline.progress import say
 from harness.records.model import ModelSummary
 from harness.records.onboarding import ColumnSummary, Guess, Proposal
 from harness.records.replay import LogFiles
-from harness.replay.arrow_reader import open_log
+from harness.replay.log_files import open_log
 from harness.replay.look import look, time_span
 from harness.runs import folder as files
 

@@ -91,7 +91,7 @@ def score_and_reduce(
     """Do the work of one variant inside its child: scores, tallies, paired tallies, metrics."""
     from harness.inference.outputs import check
     from harness.pipeline.reduction import judged_rows, paired_of, tally_of
-    from harness.pipeline.variant_tables import write_reference, write_worst_slices
+    from harness.pipeline.variant_tables import write_confusion, write_reference, write_unlabelled, write_worst_slices
     from harness.replay.prepared import open_prepared
     from harness.report.metric_frames import metrics_frame
     from harness.tallies.stored import to_columns
@@ -127,6 +127,9 @@ def score_and_reduce(
     files.write_parquet(member.folder / store.METRICS, metrics_frame(member.conf.label, prepared.grid, values, tally, conf.confidence))
     write_reference(member.folder, scores, prepared, member.conf, task, threshold, needs)
     against = None if champion_scores is None else (champion_scores, champion_threshold)
+    pair = (member.conf, champion.conf) if champion is not None else (member.conf,)
+    write_unlabelled(member.folder, scores, threshold, against, rows, prepared, pair)
+    write_confusion(member.folder, member.conf.label, tally, rows, prepared)
     write_worst_slices(member.folder, member.conf.label, scores, threshold, against, rows, prepared, member.plan, conf)
     n_judged = int(is_known(rows.labels).sum())
     return QualityResult(threshold, n_judged, prepared.account.n_judged - n_judged, len(scores), inference_s, kept is not None)

@@ -65,15 +65,19 @@ def reference_rows(task: str, prepared: PreparedReplay, variants: Sequence[Varia
 
 def unseen(labels: NDArray[Any], prepared: PreparedReplay, variants: Sequence[VariantConf]) -> NDArray[Any]:
     """Return the labels without those of rows that one of these variants has learned from; -1 (NaN for numbers) in their place."""
-    from harness.slicing.periods import microseconds
-
-    ends = [microseconds(v.trained_until) for v in variants if v.trained_until is not None]
-    times = prepared.timestamps_us
-    if not ends or times is None:
+    until, times = until_of(variants), prepared.timestamps_us
+    if until is None or times is None:
         return labels
-    seen = (times < max(ends)) & is_known(labels)
+    seen = (times < until) & is_known(labels)
     none = labels.dtype.type(np.nan if labels.dtype.kind == "f" else -1)
     return np.where(seen, none, labels) if seen.any() else labels
+
+
+def until_of(variants: Sequence[VariantConf]) -> int | None:
+    """Return when the last of these variants stopped learning, in microseconds since the epoch; None where none of them says so."""
+    from harness.slicing.periods import microseconds
+
+    return max((microseconds(v.trained_until) for v in variants if v.trained_until is not None), default=None)
 
 
 def tally_of(scores: NDArray[np.float32], rows: Rows, threshold: float | None, needs: Needs, ranks: RankSums | None = None) -> Tally:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pandas as pd
+
 from harness.pipeline.evaluate import Evaluation
 from harness.pipeline.progress import printing
 from harness.records.conf import SweepConf
 from harness.report.comparison_files import comparison_csv, comparison_json, comparison_markdown
+from harness.report.fairness_frame import fairness_frame, to_overall_frame
 from harness.report.metric_frames import differences_frame
 from harness.report.over_time_files import over_time_csv, retrain_csv
 from harness.report.signoff_pages import pages
@@ -30,7 +33,20 @@ def write_comparison(root: Path, evaluation: Evaluation) -> None:
         files.write_text(root / "retrain.csv", retrain_csv(comparison.retrain))
     else:
         (root / "retrain.csv").unlink(missing_ok=True)
+    _write_fairness(root, evaluation)
     files.write_parquet(root / "differences.parquet", differences_frame(evaluation.replay.grid, evaluation.differences))
+
+
+def _write_fairness(root: Path, evaluation: Evaluation) -> None:
+    grid, found = evaluation.replay.grid, evaluation.fairness
+    if not found:
+        for name in ("fairness.csv", "fairness_to_overall.parquet"):
+            (root / name).unlink(missing_ok=True)
+        return
+    between = pd.concat([fairness_frame(variant, one) for variant, one in found], ignore_index=True)
+    files.write_text(root / "fairness.csv", str(between.to_csv(index=False, na_rep="NaN", lineterminator="\n")))
+    to_overall = pd.concat([to_overall_frame(variant, grid, one) for variant, one in found], ignore_index=True)
+    files.write_parquet(root / "fairness_to_overall.parquet", to_overall)
 
 
 def write_signoff(root: Path, evaluation: Evaluation, conf: SweepConf) -> Path:

@@ -5,6 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.compare.unlabelled_sums import UnlabelledSums
 from harness.meters.not_measured import not_measured
 from harness.pipeline.reduction import KINDS, Paired, Tally
 from harness.records.conf import SweepConf, VariantConf
@@ -30,6 +34,7 @@ class StoredVariant:
     measurement: Measurement | None
     reference: Tally | None = None  # of the reference rows, all in one cell
     worst_slices: WorstSlicesNote | None = None
+    unlabelled: UnlabelledSums | NDArray[np.int64] | None = None  # sums over the pair's rows without a label, or their number by slice
 
     @property
     def label(self) -> str:
@@ -54,4 +59,12 @@ def load_variant(root: Path, name: str, conf: SweepConf, variant: VariantConf, r
     measurement = skipped if conf.measure.protocol == "none" else store.read_measurement(path)
     reference_file = path / store.REFERENCE
     reference = from_columns(kind, files.read_columns(reference_file)) if reference_file.is_file() else None
-    return StoredVariant(variant, run, tally, paired, values, measurement, reference, store.read_worst_slices(path))
+    return StoredVariant(variant, run, tally, paired, values, measurement, reference, store.read_worst_slices(path), _unlabelled(path))
+
+
+def _unlabelled(path: Path) -> UnlabelledSums | NDArray[np.int64] | None:
+    file = path / store.UNLABELLED
+    if not file.is_file():
+        return None
+    columns = files.read_columns(file)
+    return columns["n"] if "n" in columns else from_columns(UnlabelledSums, columns)

@@ -26,7 +26,8 @@ from harness.pipeline.speed import estimate_s, run_speed
 from harness.records.conf import SweepConf
 from harness.records.model import ScoringPlan
 from harness.records.money import Traffic
-from harness.records.replay import PreparedReplay
+from harness.records.needs import combined
+from harness.records.replay import PreparedReplay, is_known
 from harness.records.run import OK, PENDING
 from harness.replay.prepared import read_contract
 from harness.runs import folder as files
@@ -51,7 +52,7 @@ def sweep(overrides: Sequence[str], config_dirs: Sequence[str], dry_run: bool) -
     root = Path(conf.results_dir) / conf.name
     with files.writing(root):
         prepared = _prepare(conf, plan, cache_dir)
-        if environment.compile_kernels(kernels, str(prepared.slice_ids.dtype), prepared.window_ids is not None):
+        if environment.compile_kernels(kernels, _kernel_rows(conf, prepared)):
             say("kernels: compiled (once for this machine)")
         members = members_of(conf, plan, root, cache_dir)
         manifest = _begin(root, conf, plan, members, prepared, overrides, config_dirs)
@@ -74,6 +75,17 @@ def _prepare(conf: SweepConf, plan: Plan, cache_dir: Path) -> PreparedReplay:
         prepared = prepare(plan.log, conf.replay, plan.groups, cache_dir, plan.replay_code, lambda done, _: progress(done))
     say(f"replay: {plan.log.n_rows:,} rows of {len(plan.log.paths)} file(s) ready in {human_seconds(time.perf_counter() - began)}")
     return prepared
+
+
+def _kernel_rows(conf: SweepConf, prepared: PreparedReplay) -> environment.KernelRows:
+    return environment.KernelRows(
+        task=conf.replay.task,
+        needs=combined(m.needs() for m in conf.metrics),
+        id_dtype=str(prepared.slice_ids.dtype),
+        is_windowed=prepared.window_ids is not None,
+        is_weighted=prepared.weights is not None,
+        is_clustered=prepared.cluster_ids is not None,
+    )
 
 
 def _begin(
@@ -164,7 +176,7 @@ def _traffic(conf: SweepConf, prepared: PreparedReplay) -> Traffic | None:
 def _first_judged(prepared: PreparedReplay) -> str | None:
     if prepared.timestamps_us is None:
         return None
-    first = int(prepared.timestamps_us[prepared.judged_labels >= 0].min())
+    first = int(prepared.timestamps_us[is_known(prepared.judged_labels)].min())
     return str(np.datetime64(first, "us").astype("datetime64[s]"))
 
 

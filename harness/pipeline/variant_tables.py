@@ -1,7 +1,8 @@
-"""What a variant leaves beside its metrics: its tally on the reference rows, and the slices where it is worst."""
+"""What a variant leaves beside its metrics: its tally on the reference rows, what unlabelled rows could do, where it is worst."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,11 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.pipeline.reduction import Rows, reference_rows, tally_of
+from harness.pipeline.reduction import Rows, Tally, reference_rows, tally_of, until_of
 from harness.records.conf import SweepConf, VariantConf
 from harness.records.model import ScoringPlan
 from harness.records.needs import Needs
-from harness.records.replay import PreparedReplay, is_known
+from harness.records.replay import IMMATURE, JUDGED, PreparedReplay, is_known
+from harness.records.task_tally import MulticlassTally
 from harness.runs import folder as files
 from harness.runs import store
 
@@ -42,6 +44,55 @@ def _only(rows: Rows, known: NDArray[np.intp]) -> Rows:
     weights = None if rows.weights is None else rows.weights[known]
     clusters = None if rows.cluster_ids is None else rows.cluster_ids[known]
     return replace(rows, labels=rows.labels[known], slice_ids=rows.slice_ids[known], weights=weights, cluster_ids=clusters)
+
+
+def write_unlabelled(
+    folder: Path,
+    scores: NDArray[np.float32],
+    threshold: float | None,
+    champion: tuple[NDArray[np.float32], float | None] | None,
+    rows: Rows,
+    prepared: PreparedReplay,
+    variants: Sequence[VariantConf],
+) -> None:
+    """Keep the sums over the rows of a pair that are old enough and have no label; nothing where every row has one.
+
+    Bounds are known for decisions of unweighted rows; otherwise the number of such rows is kept, so that nobody takes them for none.
+    """
+    from harness.compare.unlabelled_sums import unlabelled_sums
+    from harness.tallies.stored import to_columns
+
+    (folder / store.UNLABELLED).unlink(missing_ok=True)
+    missing = _is_unlabelled(prepared, variants)
+    if champion is None or not missing.any():
+        return
+    n_slices = rows.grid.n_slices
+    if rows.task == "binary" and not rows.is_designed:
+        assert threshold is not None
+        assert champion[1] is not None
+        sums = unlabelled_sums(champion[0], scores, missing, rows.slice_ids, n_slices, champion[1], threshold)
+        files.write_columns(folder / store.UNLABELLED, to_columns(sums))
+        return
+    n = sum(np.bincount(rows.slice_ids[missing, j], minlength=n_slices) for j in range(rows.slice_ids.shape[1]))
+    files.write_columns(folder / store.UNLABELLED, {"n": np.asarray(n, np.int64)})
+
+
+def _is_unlabelled(prepared: PreparedReplay, variants: Sequence[VariantConf]) -> NDArray[np.bool_]:
+    missing = ((prepared.roles & (JUDGED | IMMATURE)) == JUDGED) & ~is_known(prepared.judged_labels)
+    if prepared.weights is not None:
+        missing &= prepared.weights > 0
+    learned_until = until_of(variants)
+    if learned_until is not None and prepared.timestamps_us is not None:
+        missing &= prepared.timestamps_us >= learned_until
+    return np.asarray(missing, np.bool_)
+
+
+def write_confusion(folder: Path, variant: str, tally: Tally, rows: Rows, prepared: PreparedReplay) -> None:
+    """Keep the confusion tables of several classes."""
+    from harness.report.confusion_frame import confusion_frame
+
+    if isinstance(tally, MulticlassTally):
+        files.write_parquet(folder / store.CONFUSION, confusion_frame(variant, rows.grid, tally, prepared.classes))
 
 
 def write_worst_slices(

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from harness.records.measurement import Measurement
 from harness.records.metric import Differences
+from harness.records.missing_bounds import MissingBounds
 from harness.records.money import CostRow, GainRow
 from harness.records.tally import Grid
 
@@ -49,6 +50,7 @@ class Evidence:
     lineage: Lineage
     confidence: float
     champion_measurement: Measurement | None = None
+    missing_bounds: tuple[MissingBounds, ...] = ()  # empty: rows without a label were not looked at
 
     def difference(self, metric: str) -> Differences | None:
         """Return the paired differences of one metric, or None when they were not computed."""

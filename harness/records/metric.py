@@ -9,9 +9,12 @@ from numpy.typing import NDArray
 
 MIN_CLASS_ROWS = 20  # of a class: below it DeLong's normal approximation is not relied on, so an AUC is shown and not gated
 PAIRED_METRIC_NAMES = {  # by task, those that have `Differences`
-    "binary": ("accuracy", "recall", "fpr", "selection_rate", "log_loss", "brier", "auc"),
-    "regression": (),
-    "multiclass": (),
+    "binary": (
+        *("accuracy", "recall", "fpr", "selection_rate", "log_loss", "brier", "auc"),
+        *("fnr", "precision", "npv", "f1", "mcc", "balanced_accuracy"),
+    ),
+    "regression": ("mae", "mse", "rmse", "r2", "mape"),
+    "multiclass": ("accuracy", "top_k_accuracy", "log_loss", "brier"),
 }
 
 

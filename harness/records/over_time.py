@@ -41,10 +41,17 @@ class RetrainRule:
     above: float | None = None
 
     @property
+    def limit(self) -> float:
+        """The limit, whichever side it is on."""
+        limit = self.below if self.below is not None else self.above
+        assert limit is not None  # one of the two is set
+        return limit
+
+    @property
     def text(self) -> str:
         """The rule in words."""
         where = self.slice_by if self.slice_by == "all" else f"{self.slice_by}={self.slice_value}"
-        return f"{self.metric} on {where} {'below' if self.below is not None else 'above'} {self.below if self.above is None else self.above:g}"
+        return f"{self.metric} on {where} {'below' if self.below is not None else 'above'} {self.limit:g}"
 
 
 @dataclass(frozen=True)

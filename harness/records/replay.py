@@ -13,6 +13,7 @@ from harness.records.comparison import RowAccount
 from harness.records.tally import Grid
 
 REFERENCE, TUNING, JUDGED, IMMATURE = 1, 2, 4, 8  # bits of PreparedReplay.roles
+MAX_CLASSES = 1000  # of task multiclass: every cell of the tallies holds a square of them
 
 
 @dataclass(frozen=True)
@@ -35,12 +36,13 @@ class LogColumn:
 
 @dataclass(frozen=True)
 class LogFiles:
-    """The files of a log, their common schema, and the fingerprint of their bytes."""
+    """The files of a log, their common schema, and the fingerprint of their bytes; `labels` are those that hold its labels, if others do."""
 
     paths: tuple[Path, ...]
     columns: tuple[LogColumn, ...]
     n_rows: int
     fingerprint: str
+    labels: LogFiles | None = None
 
     def column(self, name: str) -> LogColumn | None:
         """Return the column of that name, or None."""
@@ -70,6 +72,8 @@ class RowBatch:
         tensors: one array per input group, [n, k].
         weights: float64 [n], at least 0; None where the replay names no weight column.
         clusters: int64 [n], equal for rows of one cluster; None where the replay names no cluster column.
+        is_late: bool [n], rows whose label became known after the moment at which maturity is judged, so that it is not known here; None
+            where labels have no such time.
     """
 
     first_row: int
@@ -82,6 +86,7 @@ class RowBatch:
     tensors: tuple[NDArray[Any], ...]
     weights: NDArray[np.float64] | None = None
     clusters: NDArray[np.int64] | None = None
+    is_late: NDArray[np.bool_] | None = None
 
 
 @dataclass(frozen=True)

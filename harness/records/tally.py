@@ -11,7 +11,7 @@ N_BINS = 15  # equal-width calibration bins on [0, 1]
 N_RANK_BINS = 60  # bins of equal mass; four of them make one of 15
 # Components of `ClusterTotals`. Binary: the weight of each confusion cell [label, predicted], then weight * value of each value.
 BINARY_COMPONENTS = ("tn", "fp", "fn", "tp", "log_loss", "brier", "score")
-# Paired: cells [label, champion predicted, challenger predicted], then losses of both.
+# Paired: cells [label, champion predicted, challenger predicted], then the champion's losses and the differences challenger - champion.
 PAIRED_COMPONENTS = (
     *("n00", "n01", "n10", "n11", "p00", "p01", "p10", "p11"),
     *("champion_log_loss", "log_loss", "champion_brier", "brier"),
@@ -121,7 +121,7 @@ class RankCurve:
     """What the order of the scores within each cell leaves, besides the rank sums.
 
     Args:
-        average_precision: float64 [n_cells], exact, ties taken together.
+        average_precision, average_precision_variance: float64 [n_cells], exact, ties taken together; and its linearised variance.
         max_fpr, recall_at_fpr: float64 [n_cells], the false positive rate that is allowed, and the highest recall within it.
         top_share, precision_at_top: float64 [n_cells], the share of rows with the highest scores, and the positive share among them.
         bin_n, bin_positive: int64 [n_cells, N_RANK_BINS], rows in bins of equal mass by rank within the cell, lowest scores first.
@@ -129,6 +129,7 @@ class RankCurve:
     """
 
     average_precision: NDArray[np.float64]
+    average_precision_variance: NDArray[np.float64]
     max_fpr: NDArray[np.float64]
     recall_at_fpr: NDArray[np.float64]
     top_share: NDArray[np.float64]
@@ -143,7 +144,7 @@ class CalibrationFit:
     """Cox's logistic recalibration, logit P(Y = 1) = intercept + slope * logit(score), fitted in each cell; float64 [n_cells].
 
     The variances and the covariance are Wald's, from the observed information; all are NaN where `n_steps` is -1: there is no maximum
-    or Newton's steps did not settle.
+    or Newton's steps did not settle. `positive_score` is the sum of scores over positive rows, which every cell has.
     """
 
     intercept: NDArray[np.float64]
@@ -152,6 +153,7 @@ class CalibrationFit:
     slope_variance: NDArray[np.float64]
     covariance: NDArray[np.float64]
     n_steps: NDArray[np.int64]
+    positive_score: NDArray[np.float64]
 
 
 @dataclass(frozen=True)

@@ -11,10 +11,11 @@ from harness.records.tally import ClusterTotals, Moments, ShareEstimate
 
 # Components of `ClusterTotals`; y is the label less the tally's centre, e is prediction - label.
 REGRESSION_COMPONENTS = ("weight", "error", "absolute_error", "squared_error", "y", "y_squared", "nonzero", "absolute_percentage_error")
-# Champion (a) and challenger (b) on the same rows.
+# Paired: the champion's sums, then those of the difference challenger - champion under the plain name. A difference has a sum of its
+# own, since most of two sums cancels where models are nearly alike.
 PAIRED_REGRESSION_COMPONENTS = (
-    *("weight", "a_error", "b_error", "a_absolute_error", "b_absolute_error", "a_squared_error", "b_squared_error"),
-    *("y", "y_squared", "nonzero", "a_absolute_percentage_error", "b_absolute_percentage_error"),
+    *("weight", "champion_error", "error", "champion_absolute_error", "absolute_error", "champion_squared_error", "squared_error"),
+    *("y", "y_squared", "nonzero", "champion_absolute_percentage_error", "absolute_percentage_error"),
 )
 
 
@@ -106,14 +107,16 @@ class PairedMulticlassTally:
 
     Args:
         right: int64 [n_cells, 2, 2], indexed [cell, champion is right, challenger is right].
+        n_classes: int64 [n_cells], the same in all cells; where `top_k` is not below it, every row is in the top k.
         in_top_k: int64 [n_cells, 2, 2], the same of the k classes with the highest scores; `top_k` as in `MulticlassTally`.
         champion_log_loss, champion_brier: moments of the champion's losses; log_loss, brier: of the difference challenger - champion.
-        totals: components: weight of the four cells of `right`, of the four of `in_top_k`, then weight * (champion's log loss,
-            challenger's log loss, champion's Brier, challenger's Brier); None where rows are neither weighted nor clustered.
+        totals: components: weight of the four cells of `right`, of the four of `in_top_k`, then weight * (champion's log loss, difference
+            challenger - champion of it, champion's Brier, difference of it); None where rows are neither weighted nor clustered.
     """
 
     right: NDArray[np.int64]
     top_k: NDArray[np.int64]
+    n_classes: NDArray[np.int64]
     in_top_k: NDArray[np.int64]
     champion_log_loss: Moments
     champion_brier: Moments

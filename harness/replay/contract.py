@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from harness.errors import ReplayError, did_you_mean, one_of
-from harness.records.conf import ReplayConf
+from harness.records.conf import LabelSource, ReplayConf
 from harness.records.replay import InputGroup, LogFiles
+from harness.replay.join_keys import key_kind
 
 _NUMERIC = ("number", "integer", "boolean")
 
@@ -19,7 +20,8 @@ def check_columns(log: LogFiles, conf: ReplayConf) -> None:
     ReplayError
         Naming the key, the column, the file and the nearest column.
     """
-    wanted = [("label", conf.label), *([("timestamp", conf.timestamp)] if conf.timestamp else [])]
+    wanted = [] if conf.labels else [("label", conf.label)]
+    wanted += [(key, c) for key, c in (("timestamp", conf.timestamp), ("weight", conf.weight), ("cluster", conf.cluster)) if c]
     wanted += [("features", name) for name in conf.features]
     wanted += [("slices.columns", s.column) for s in conf.slice_columns] + [("where", f.column) for f in conf.where]
     production = conf.production
@@ -40,10 +42,66 @@ def check_columns(log: LogFiles, conf: ReplayConf) -> None:
             raise ReplayError(
                 f"replay.slices: column '{sliced.column}' is {column.type}, which has no values to slice by; name another column"
             )
-    label = log.column(conf.label)
-    if label is not None and label.kind in ("tensor", "other", "time"):
-        raise ReplayError(f"replay.label: column '{conf.label}' is {label.type}, wanted numbers, texts or booleans")
+    if conf.labels and log.labels:
+        check_label_file(log, log.labels, conf.labels)
+    _check_label(conf, *(("replay.labels.column", log.labels) if log.labels else ("replay.label", log)))
+    _check_design(log, conf)
     overlap(conf)
+
+
+def _check_label(conf: ReplayConf, key: str, files: LogFiles) -> None:
+    label = files.column(conf.label)
+    assert label is not None
+    if label.kind in ("tensor", "other", "time"):
+        raise ReplayError(f"{key}: column '{conf.label}' is {label.type}, wanted {_LABELS[conf.task]}; name another label")
+    if conf.task == "regression" and label.kind not in ("number", "integer"):
+        raise ReplayError(
+            f"{key}: column '{conf.label}' is {label.type}, wanted numbers for task regression; use task: binary or multiclass"
+        )
+
+
+_LABELS = {"binary": "numbers, texts or booleans", "multiclass": "texts, whole numbers or booleans", "regression": "numbers"}
+
+
+def _check_design(log: LogFiles, conf: ReplayConf) -> None:
+    weight = log.column(conf.weight) if conf.weight else None
+    if weight is not None and weight.kind not in ("number", "integer"):
+        raise ReplayError(f"replay.weight: column '{weight.name}' is {weight.type}, wanted numbers; write the weights as numbers")
+    cluster = log.column(conf.cluster) if conf.cluster else None
+    if cluster is not None and cluster.kind in ("tensor", "other"):
+        raise ReplayError(
+            f"replay.cluster: column '{cluster.name}' is {cluster.type}, which has no values to tell clusters by; name another column"
+        )
+
+
+def check_label_file(log: LogFiles, labels: LogFiles, source: LabelSource) -> None:
+    """Refuse a label file that lacks a column, or whose keys are of another type than the log's.
+
+    Raises
+    ------
+    ReplayError
+        Naming the key, the column, and both types.
+    """
+    for name in source.on:
+        require(log, "replay.labels.on", name)
+        require(labels, "replay.labels.on", name)
+        own, other = log.column(name), labels.column(name)
+        assert own is not None
+        assert other is not None
+        kind = key_kind(own.type)
+        if kind is None:
+            raise ReplayError(
+                f"replay.labels.on: column '{name}' is {own.type} in the log, wanted whole numbers, texts, times, dates or booleans;"
+                " join by another column"
+            )
+        if kind != key_kind(other.type):
+            raise ReplayError(
+                f"replay.labels.on: column '{name}' is {own.type} in the log and {other.type} in {labels.paths[0].name}, and values of the two"
+                " are never equal; write both with one type"
+            )
+    for key, column in (("column", source.column), ("observed_at", source.observed_at)):
+        if column is not None:
+            require(labels, f"replay.labels.{key}", column)
 
 
 def require(log: LogFiles, where: str, name: str) -> None:

@@ -7,7 +7,7 @@ import json
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +22,17 @@ from harness.records.tally import Grid
 from harness.replay.columns_file import read_array
 
 _MARK = "prepared.json"  # written last: a folder without it is half-written
-ARRAYS = ("judged_labels", "tuning_labels", "reference_labels", "roles", "slice_ids", "window_ids", "timestamps_us")
+ARRAYS = (
+    *("judged_labels", "tuning_labels", "reference_labels", "roles", "slice_ids", "window_ids", "timestamps_us"),
+    *("weights", "cluster_ids"),
+)
 
 
 def folder_of(cache_dir: Path, log: LogFiles, conf: ReplayConf, code_hash: str) -> Path:
     """Return the cache folder of this log under this configuration and this version of the code."""
     parts = {k: v for k, v in asdict(conf).items() if k not in ("name", "path", "features", "production", "rows_per_request")}
+    if conf.labels:  # the label file is known by its bytes, as the log is
+        parts["labels"] = [conf.labels.on, conf.labels.column, conf.labels.observed_at, log.labels.fingerprint if log.labels else None]
     key = hashlib.sha256(json.dumps([log.fingerprint, code_hash, parts], default=str, sort_keys=True).encode()).hexdigest()
     return cache_dir / "replay" / key[:24]
 
@@ -107,26 +112,26 @@ def _unwritable(folder: Path, trouble: OSError) -> ReplayError:
     return ReplayError(f"cache_dir: {folder.parent} cannot be written ({reason}); free disk space or set cache_dir to another folder")
 
 
-def write_meta(
-    folder: Path,
-    fingerprint: str,
-    grid: Grid,
-    account: RowAccount,
-    notes: Sequence[str],
-    contract: dict[str, Any],
-    n_nan: Mapping[str, int],
-) -> None:
+@dataclass(frozen=True)
+class Description:
+    """What is known of a prepared replay besides its arrays.
+
+    Args:
+        as_of_us: the moment at which the maturity of labels was judged, microseconds since the epoch; None where the log has no times.
+    """
+
+    fingerprint: str
+    grid: Grid
+    account: RowAccount
+    notes: tuple[str, ...]
+    classes: tuple[str, ...]
+    as_of_us: int | None
+
+
+def write_meta(folder: Path, description: Description, contract: dict[str, Any], n_nan: Mapping[str, int]) -> None:
     """Write the description of a prepared replay; it is the mark that the folder is complete."""
     files = {f.name: f.stat().st_size for f in folder.glob("*.arrow") if not f.name.startswith("tensor-")}
-    meta = {
-        "fingerprint": fingerprint,
-        "grid": asdict(grid),
-        "account": asdict(account),
-        "notes": list(notes),
-        "contract": contract,
-        "n_nan": dict(n_nan),
-        "files": files,
-    }
+    meta = asdict(description) | {"contract": contract, "n_nan": dict(n_nan), "files": files}
     (folder / _MARK).write_text(json.dumps(meta, default=str))
 
 
@@ -147,6 +152,18 @@ def read_n_nan(folder: Path) -> dict[str, int]:
 def read_contract(folder: Path) -> dict[str, Any]:
     """Return what the reference rows said of the columns."""
     return dict(json.loads((folder / _MARK).read_text())["contract"])
+
+
+def read_as_of_us(folder: Path) -> int | None:
+    """Return the moment at which the maturity of labels was judged, microseconds since the epoch; None where the log has no times."""
+    as_of_us = json.loads((folder / _MARK).read_text())["as_of_us"]
+    return None if as_of_us is None else int(as_of_us)
+
+
+def read_immature_labels(folder: Path) -> NDArray[Any] | None:
+    """Map the labels of rows of the judged period that are too young to be judged, as `judged_labels`; None where the log has no times."""
+    file = folder / "immature_labels.arrow"
+    return read_array(file) if file.exists() else None
 
 
 def open_prepared(folder: Path) -> PreparedReplay:
@@ -176,4 +193,7 @@ def open_prepared(folder: Path) -> PreparedReplay:
         window_ids=arrays["window_ids"],
         timestamps_us=arrays["timestamps_us"],
         notes=tuple(meta["notes"]),
+        classes=tuple(meta["classes"]),
+        weights=arrays["weights"],
+        cluster_ids=arrays["cluster_ids"],
     )

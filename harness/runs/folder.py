@@ -115,14 +115,15 @@ def write_columns(path: Path, columns: Mapping[str, NDArray[Any]]) -> None:
 
 
 def read_columns(path: Path) -> dict[str, NDArray[Any]]:
-    """Map the columns of an Arrow file read-only, without a copy."""
+    """Map the columns of an Arrow file read-only, without a copy (but for truth values)."""
     batch = pa.ipc.open_file(pa.memory_map(str(path))).get_batch(0)
     found = {}
     for name, column in zip(batch.schema.names, batch.columns, strict=True):
         if pa.types.is_fixed_size_list(column.type):
             found[name] = np.asarray(column.values.to_numpy(zero_copy_only=True)).reshape(-1, column.type.list_size)
         else:
-            found[name] = np.asarray(column.to_numpy(zero_copy_only=True))
+            packed = pa.types.is_boolean(column.type)  # Arrow keeps eight of them in a byte
+            found[name] = np.asarray(column.to_numpy(zero_copy_only=not packed))
     return found
 
 

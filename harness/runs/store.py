@@ -22,12 +22,14 @@ from harness.records.tally import Grid
 from harness.runs import folder
 from harness.runs.identity import slug
 
-SCORES, TALLIES, PAIRED, REFERENCE, METRICS, WORST_SLICES, RUN, MEASUREMENT, CONFIG, LOG = (
+SCORES, TALLIES, PAIRED, REFERENCE, UNLABELLED, METRICS, CONFUSION, WORST_SLICES, RUN, MEASUREMENT, CONFIG, LOG = (
     "scores.arrow",
     "tallies.arrow",
     "paired.arrow",
     "reference.arrow",
+    "unlabelled.arrow",
     "metrics.parquet",
+    "confusion.parquet",
     "worst_slices.parquet",
     "run.json",
     "measurement.json",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import math
 from collections import Counter
 from collections.abc import Sequence
 from datetime import date, datetime
@@ -71,37 +70,6 @@ class BandEncoder:
         names = [f"< {text[0]}", *(f"[{a}, {b})" for a, b in itertools.pairwise(text)), f">= {text[-1]}", MISSING]
         remap = (np.cumsum(self._seen) - 1).astype(np.int32)
         return remap, refuse_same_names(self.name, tuple(name for name, seen in zip(names, self._seen, strict=True) if seen))
-
-
-def cross(ids: Sequence[NDArray[np.int32]], names: Sequence[tuple[str, ...]]) -> tuple[NDArray[np.int32], tuple[str, ...]]:
-    """Return dense ids and names ("UA*EWR") of the combinations of columns that occur.
-
-    Parameters
-    ----------
-    ids
-        Per column, final ids int32 [n].
-    names
-        Per column, the names that the ids stand for.
-    """
-    code = np.zeros(len(ids[0]), np.int64)
-    for column, own in zip(ids, names, strict=True):
-        code = code * len(own) + column
-    n_codes = math.prod(len(own) for own in names)
-    if n_codes <= 1 << 24:  # a table of all combinations is faster than a sort while it fits in the cache's reach
-        seen = np.zeros(n_codes, bool)
-        seen[code] = True
-        present = np.flatnonzero(seen)
-        dense = (np.cumsum(seen) - 1)[code]
-    else:
-        present, dense = np.unique(code, return_inverse=True)
-    found = []
-    for value in present.tolist():
-        parts = []
-        for own in reversed(names):
-            value, part = divmod(value, len(own))
-            parts.append(own[part])
-        found.append("*".join(reversed(parts)))
-    return dense.astype(np.int32), tuple(found)
 
 
 def refuse_same_names(by: str, names: tuple[str, ...]) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from scipy.special import ndtri
 
 
 def wilson_interval(
-    successes: NDArray[np.int64], trials: NDArray[np.int64], confidence: float
+    successes: NDArray[np.int64] | NDArray[np.float64], trials: NDArray[np.int64] | NDArray[np.float64], confidence: float
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return the score interval of a proportion, the p with |p_hat - p| <= z * sqrt(p * (1 - p) / trials).
 
@@ -16,8 +16,8 @@ def wilson_interval(
 
     Parameters
     ----------
-    successes, trials : int64 [n_cells]
-        Counts, 0 <= successes <= trials.
+    successes, trials : int64 or float64 [n_cells]
+        Counts, 0 <= successes <= trials; effective ones need not be whole.
     confidence : float
         Two-sided level.
 

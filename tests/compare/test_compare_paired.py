@@ -7,7 +7,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 from scipy import stats
-from sklearn.metrics import accuracy_score, brier_score_loss, log_loss, recall_score, roc_auc_score
+from sklearn.metrics import (
+    accuracy_score,
+    balanced_accuracy_score,
+    brier_score_loss,
+    f1_score,
+    log_loss,
+    matthews_corrcoef,
+    precision_score,
+    recall_score,
+    roc_auc_score,
+)
 
 from harness.compare.paired_differences import PAIRED_METRICS, family_sizes, paired_differences
 from harness.compare.tango import tango_interval
@@ -53,6 +63,12 @@ VALUES = {
     "log_loss": lambda y, s: log_loss(y, s.astype(np.float64).clip(1e-15, 1 - 1e-15)),
     "brier": lambda y, s: brier_score_loss(y, s.astype(np.float64)),
     "auc": roc_auc_score,
+    "fnr": lambda y, s: 1 - recall_score(y, s >= HALF),
+    "precision": lambda y, s: precision_score(y, s >= HALF),
+    "npv": lambda y, s: precision_score(y, s >= HALF, pos_label=0),
+    "f1": lambda y, s: f1_score(y, s >= HALF),
+    "mcc": lambda y, s: matthews_corrcoef(y, s >= HALF),
+    "balanced_accuracy": lambda y, s: balanced_accuracy_score(y, s >= HALF),
 }
 
 
@@ -64,7 +80,7 @@ def test_values_are_scikit_learns(metric, rows, paired):
         expected = [VALUES[metric](labels[cells == k], scores[cells == k]) for k in range(N_CELLS)]
         np.testing.assert_allclose(column, expected, rtol=1e-10)
     np.testing.assert_allclose(found.difference, found.challenger_value - found.champion_value, rtol=1e-12)
-    assert found.higher_is_better == (metric not in {"fpr", "log_loss", "brier"})
+    assert found.higher_is_better == (metric not in {"fpr", "fnr", "log_loss", "brier"})
 
 
 @pytest.mark.parametrize("metric", ["log_loss", "brier"])
@@ -94,12 +110,12 @@ def test_auc_difference_is_delongs_by_all_pairs_with_ties():
 
 def counted(metric, rows, k):
     champion, challenger, labels, cells = rows
-    keep = (cells == k) & {"recall": labels == 1, "fpr": labels == 0}.get(metric, labels >= 0)
-    old, new = (scores[keep] >= HALF for scores in (champion, challenger))
+    keep = (cells == k) & {"recall": labels == 1, "fnr": labels == 1, "fpr": labels == 0}.get(metric, labels >= 0)
+    old, new = ((scores[keep] >= HALF) != (metric == "fnr") for scores in (champion, challenger))
     return (old == labels[keep], new == labels[keep]) if metric == "accuracy" else (old, new)
 
 
-@pytest.mark.parametrize("metric", ["accuracy", "recall", "fpr", "selection_rate"])
+@pytest.mark.parametrize("metric", ["accuracy", "recall", "fpr", "fnr", "selection_rate"])
 def test_share_difference_is_tangos_on_the_discordant_rows(metric, rows, paired):
     found = compare(paired, metric)
     for k in range(N_CELLS):
@@ -138,7 +154,7 @@ def test_identical_variants_are_not_called_different(rows):
         assert (found.difference == 0).all()
         assert (found.p_value == 1).all()
         assert np.isnan(found.se).all()
-        share = metric in {"accuracy", "recall", "fpr", "selection_rate"}
+        share = metric not in {"log_loss", "brier", "auc"}
         assert np.isfinite(found.ci_low).all() if share else np.isnan(found.ci_low).all()
         assert share or found.method[0].startswith("no interval: ")
 
@@ -160,7 +176,7 @@ def test_fewer_than_two_rows_have_no_difference(metric, rows):
 def test_one_class_leaves_the_metrics_of_that_class():
     paired = small([0.2, 0.7, 0.9, 0.4], [0.6, 0.8, 0.9, 0.3], [1, 1, 1, 1])
     defined = {metric for metric in BINARY if np.isfinite(compare(paired, metric).difference[0])}
-    assert defined == {"accuracy", "recall", "selection_rate", "log_loss", "brier"}
+    assert defined == {"accuracy", "recall", "fnr", "selection_rate", "log_loss", "brier", "precision", "npv"}
     assert compare(paired, "auc").method[0] == "undefined: one class only"
 
 

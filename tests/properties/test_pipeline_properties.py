@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from harness.pipeline.prepare import prepare
 from harness.records.replay import InputGroup, PreparedReplay
 from harness.records.tally import BinaryTally, Grid, PairedTally
-from harness.replay import arrow_reader
+from harness.replay import arrow_reader, log_files
 from harness.replay_schema import read_replay
 from harness.tallies.binary import tally_binary
 from harness.tallies.paired import tally_paired
@@ -75,7 +75,7 @@ def reduce(log: pd.DataFrame, folder: Path, n_files: int = 1, row_group_rows: in
     for i, rows in enumerate(np.array_split(np.arange(len(log)), n_files)):
         log.iloc[rows].to_parquet(folder / "log" / f"{i}.parquet", index=False, row_group_size=row_group_rows)
     conf = conf_of(str(folder / "log" / "*.parquet"))
-    found = arrow_reader.open_log(conf.path, None)
+    found = log_files.open_log(conf.path, None)
     prepared = prepare(found, conf, (GROUP,), folder / "cache", "code", lambda done, total: None)
     return Reduced(prepared.grid, prepared.account.n_judged, tallies(prepared))
 

@@ -14,8 +14,9 @@ from harness.pipeline.prepare import prepare
 from harness.records.conf import Filter, SliceColumn
 from harness.records.replay import InputGroup
 from harness.replay import prepared
-from harness.replay.arrow_reader import LogReader, open_log
+from harness.replay.arrow_reader import LogReader
 from harness.replay.features import FeatureReader
+from harness.replay.log_files import open_log
 from tests.support.confs import replay_conf
 
 

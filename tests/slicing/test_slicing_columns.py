@@ -6,7 +6,8 @@ import pytest
 from harness.errors import ReplayError
 from harness.records.conf import SliceColumn
 from harness.records.replay import Categories
-from harness.slicing.columns import BandEncoder, CategoryEncoder, cross, refuse_same_names
+from harness.slicing.columns import BandEncoder, CategoryEncoder, refuse_same_names
+from harness.slicing.crosses import CrossEncoder
 
 
 def encoded(batches, column="c", max_slices=100):
@@ -58,12 +59,25 @@ def test_bands_without_rows_are_left_out():
 
 
 @pytest.mark.parametrize("widths", [(3, 2), (5000, 4000)])  # a table of combinations, and a sort
-def test_crosses_name_the_combinations_that_occur(widths):
+@pytest.mark.parametrize("cut", [0, 1, 3])
+def test_crosses_name_the_combinations_that_occur(widths, cut):
     names = tuple(tuple(f"{column}{i}" for i in range(width)) for column, width in zip("ab", widths, strict=True))
     a, b = np.array([2, 0, 2, 1], np.int32), np.array([1, 0, 1, 0], np.int32)
-    ids, found = cross([a, b], names)
+    encoder = CrossEncoder("a*b", names)
+    encoder.see([a[:cut], b[:cut]])
+    encoder.see([a[cut:], b[cut:]])
+    found = encoder.finish(max_slices=3)
+    ids = np.concatenate([encoder.encode([a[:cut], b[:cut]]), encoder.encode([a[cut:], b[cut:]])])
     assert [found[i] for i in ids] == ["a2*b1", "a0*b0", "a2*b1", "a1*b0"]
     assert len(found) == 3
+    assert ids.dtype == np.int32
+
+
+def test_a_cross_of_too_many_combinations_is_refused_before_they_are_named():
+    encoder = CrossEncoder("a*b", [("x", "y"), ("p", "q")])
+    encoder.see([np.array([0, 1, 1], np.int32), np.array([0, 0, 1], np.int32)])
+    with pytest.raises(ReplayError, match=r"3 slices of a\*b, above slices.max_slices=2; slice by fewer or coarser columns"):
+        encoder.finish(max_slices=2)
 
 
 def test_whole_floats_are_named_as_integers_and_other_numbers_in_full():

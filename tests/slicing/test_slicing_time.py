@@ -7,8 +7,13 @@ import pytest
 from harness.records.conf import Period
 from harness.records.replay import IMMATURE, JUDGED, REFERENCE, TUNING
 from harness.slicing.periods import microseconds, roles_of
-from harness.slicing.windows import dense, row_window_name, window_keys, window_name
+from harness.slicing.windows import distinct, numbers_of, row_window_name, window_keys, window_name
 from tests.support.confs import replay_conf
+
+
+def dense(keys, counted):
+    present = distinct(keys[counted])
+    return numbers_of(keys, counted, present), present
 
 
 def us(*texts):
@@ -70,6 +75,13 @@ def test_training_wins_reference_and_tuning_coincide_and_the_rest_is_judged():
     found = roles_of(us("2013-02-28T23:59:59", "2013-03-01", "2013-03-31T23:59:59", "2013-04-01"), 4, conf, None)
     assert found.training.tolist() == [True, False, False, False]
     assert found.roles.tolist() == [0, REFERENCE | TUNING, REFERENCE | TUNING, JUDGED]
+
+
+def test_a_label_that_became_known_too_late_is_not_mature():
+    march = Period(datetime(2013, 3, 1, tzinfo=UTC), datetime(2013, 4, 1, tzinfo=UTC))
+    conf, times, late = replay_conf(reference=march), us("2013-03-05", "2013-04-02", "2013-04-02"), np.array([True, True, False])
+    assert roles_of(times, 3, conf, None, late).roles.tolist() == [REFERENCE, JUDGED | IMMATURE, JUDGED]
+    assert roles_of(None, 3, conf, None, late).roles.tolist() == [JUDGED | IMMATURE, JUDGED | IMMATURE, JUDGED]
 
 
 def test_a_label_is_mature_when_it_is_at_least_as_old_as_asked():

@@ -1,0 +1,154 @@
+"""Paired differences of two ratios with one denominator, over weighted or clustered rows: linearised, from the totals of both variants."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import stdtr
+
+from harness.compare.estimate import Bounds, Estimate
+from harness.compare.tango import tango_interval
+from harness.records.tally import ClusterTotals, ShareEstimate
+from harness.stats.effective_clusters import degrees_of_freedom, effective_clusters, t_quantiles
+from harness.stats.linearised import MIN_CLUSTERS, linearised
+
+METHOD = "linearised, t"  # of the effective clusters less 1
+TANGO = "Tango score, effective n"
+NOT_VARIED = "no interval: its linearised variance is 0"
+Case = tuple[NDArray[np.bool_], str]
+
+
+@dataclass(frozen=True)
+class Ratios:
+    """Coefficients, float64 or int64 [n_components], of sums of components: champion / rows is the champion's ratio, change / rows the difference.
+
+    The change is a sum of its own, and not the challenger's less the champion's: of models that are nearly alike, most of both cancels.
+    """
+
+    champion: NDArray[np.float64] | NDArray[np.int64]
+    change: NDArray[np.float64] | NDArray[np.int64]
+    rows: NDArray[np.float64] | NDArray[np.int64]
+
+
+def linearised_estimate(n: NDArray[np.int64], totals: ClusterTotals, ratios: Ratios) -> Estimate:
+    """Return both ratios, the cluster-robust standard error of their difference and the p-value of its t test.
+
+    Undefined when: fewer than 2 rows, or none of weight. No standard error under 10 clusters or 2 effective ones, or where it would be 0;
+    the p-value is then 1 if the difference is 0, else NaN.
+
+    Examples
+    --------
+    Twelve rows of weight 1; the challenger alone counts 3, the champion alone 1: (3 - 1) / 12, se² = (4 / 12 - 1 / 36) / 11.
+
+    >>> total = np.array([[4.0, 3.0, 1.0, 4.0]])  # neither, challenger, champion, both
+    >>> totals = ClusterTotals(np.array([12]), total, np.diag(total[0])[None])
+    >>> ratios = Ratios(np.array([0, 0, 1, 1]), np.array([0, 1, -1, 0]), np.array([1, 1, 1, 1]))
+    >>> found = linearised_estimate(np.array([12]), totals, ratios)
+    >>> (found.challenger - found.champion).round(4), found.se.round(4)
+    (array([0.1667]), array([0.1667]))
+    """
+    change, variance = linearised(lambda t: (t @ ratios.change) / (t @ ratios.rows), totals.total, totals.cross, totals.n_clusters)
+    weight = totals.total @ ratios.rows
+    is_defined = (n >= 2) & (weight > 0)
+    champion = np.full(len(n), np.nan)
+    np.divide(totals.total @ ratios.champion, weight, out=champion, where=is_defined)
+    change = np.where(is_defined, change, np.nan)
+    undefined = [(~is_defined, "undefined: fewer than 2 rows")]
+    return t_estimate(n, champion, change, variance, _effective(totals, ratios), totals.n_clusters, METHOD, undefined)
+
+
+def linearised_bounds(totals: ClusterTotals, ratios: Ratios, estimate: Estimate, confidence: NDArray[np.float64]) -> Bounds:
+    """Return the t interval of the difference; NaN where the standard error is."""
+    return t_bounds(estimate, _effective(totals, ratios), totals.n_clusters, confidence)
+
+
+def tango_where_unvaried(
+    totals: ClusterTotals, ratios: Ratios, estimate: Estimate, bounds: Bounds, confidence: NDArray[np.float64]
+) -> Bounds:
+    """Return the bounds, Tango's in their place where no linearised variance is but a share has one: all rows of weight change alike.
+
+    Trials are the effective clusters, rounded down, as if the rows of a cluster always went together.
+    """
+    alike = estimate.method == TANGO
+    effective = np.where(alike, _effective(totals, ratios), 0.0)
+    n = np.floor(effective).astype(np.int64)
+    change = np.where(alike, np.rint(estimate.challenger - estimate.champion), 0.0)
+    low, high = tango_interval(n * (change > 0), n * (change < 0), n, confidence)
+    return np.where(alike, low, bounds[0]), np.where(alike, high, bounds[1])
+
+
+def with_tango(estimate: Estimate) -> Estimate:
+    """Return the estimate of a share, which has Tango's interval where its linearised variance is 0 at a change of -1, 0 or 1."""
+    change = estimate.challenger - estimate.champion
+    alike = (estimate.method == NOT_VARIED) & (change == np.rint(change))
+    return replace(estimate, method=np.where(alike, TANGO, estimate.method).astype(np.object_))
+
+
+def auc_estimate(
+    n: NDArray[np.int64],
+    champion: ShareEstimate | None,
+    change: ShareEstimate | None,
+    fewest: NDArray[np.int64],
+    few: NDArray[np.object_],
+) -> Estimate:
+    """Return both AUCs, Obuchowski's standard error of their difference and the p-value of its t test.
+
+    `fewest` is the number of rows of the rarer class, `few` is added to the method; without estimates everything is undefined.
+    """
+    if champion is None or change is None:
+        nan = np.full(len(n), np.nan)
+        return Estimate(n, nan, nan, nan, nan, np.full(len(n), "undefined: the ranks of the scores were not kept", np.object_), fewest)
+    cases = [(fewest == 0, "undefined: one class only"), (fewest < 2, "no interval: fewer than 2 rows of a class")]
+    clusters = change.n_clusters.astype(np.float64)
+    found = t_estimate(n, champion.value, change.value, change.variance, clusters, change.n_clusters, "paired Obuchowski, t", cases)
+    method = np.where(np.isfinite(found.se), found.method + few, found.method).astype(np.object_)
+    return replace(found, method=method, n_fewest_class=fewest)
+
+
+def auc_bounds(estimate: Estimate, change: ShareEstimate | None, confidence: NDArray[np.float64]) -> Bounds:
+    """Return the t interval of the difference of AUC, cut at -1 and 1."""
+    if change is None:
+        return estimate.se, estimate.se
+    low, high = t_bounds(estimate, change.n_clusters.astype(np.float64), change.n_clusters, confidence)
+    return low.clip(-1.0), high.clip(None, 1.0)
+
+
+def t_estimate(
+    n: NDArray[np.int64],
+    champion: NDArray[np.float64],
+    change: NDArray[np.float64],
+    variance: NDArray[np.float64],
+    effective: NDArray[np.float64],
+    n_clusters: NDArray[np.int64],
+    method: str,
+    cases: list[Case],
+) -> Estimate:
+    """Return what a difference with a variance of its own amounts to, tested by Student's t with `effective` - 1 degrees of freedom."""
+    degrees = degrees_of_freedom(effective, n_clusters)
+    varies = variance > 0
+    se = np.sqrt(np.where(varies & np.isfinite(degrees) & np.isfinite(change), variance, np.nan))
+    p_value = 2.0 * stdtr(degrees, -np.abs(change) / se)
+    p_value[(variance == 0) & (change == 0)] = 1.0
+    cases = [
+        *cases,
+        (n_clusters < MIN_CLUSTERS, f"no interval: fewer than {MIN_CLUSTERS} clusters"),
+        (np.isnan(degrees), "no interval: nearly all weight is in one cluster"),
+        (~varies, NOT_VARIED),
+    ]
+    texts: NDArray[np.object_] = np.full(len(n), method, dtype=np.object_)
+    for holds, text in reversed(cases):
+        texts[holds] = text
+    return Estimate(n, champion, champion + change, se, np.asarray(p_value, np.float64), texts)
+
+
+def t_bounds(estimate: Estimate, effective: NDArray[np.float64], n_clusters: NDArray[np.int64], confidence: NDArray[np.float64]) -> Bounds:
+    """Return the t interval of the difference, float64 [n_cells], at a level per cell; NaN where the standard error is."""
+    change = estimate.challenger - estimate.champion
+    half = t_quantiles(effective, n_clusters, confidence) * estimate.se
+    return np.asarray(change - half, np.float64), np.asarray(change + half, np.float64)
+
+
+def _effective(totals: ClusterTotals, ratios: Ratios) -> NDArray[np.float64]:
+    return effective_clusters(totals.total, totals.cross, ratios.rows.astype(np.float64))

@@ -1,0 +1,147 @@
+"""Histogram of the scores of either class in every (slice, window), filled batch by batch.
+
+Contract
+--------
+scores float32 [n_rows] in [0, 1]; labels int8 [n_rows], 1 positive, 0 negative; slice_ids uint16 or int32 [n_rows, n_columns], global
+numbers, no slice in two columns; window_ids int32 [n_rows], 0 for no window, or None. A row with another label, a NaN score or a score
+outside [0, 1] is skipped. No rows: nothing is added. Bins are [b / n_bins, (b + 1) / n_bins) with 1.0 in the last; n_bins is a power of
+two, so that the product with a score is exact. Threads share the columns, and one table: no cell belongs to two columns.
+Agreement: *exact* for any row order, batches, threads and device.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from kernels.chunks import run_in_order, thread_count
+from kernels.devices import is_on_cuda, run_on_cuda
+from kernels.inputs import check_rows
+
+MAX_BINS, MIN_BINS = 2048, 256
+MAX_TABLE_BYTES = 2**29
+
+
+@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+def _count(
+    start: int,
+    stop: int,
+    first_column: int,
+    stop_column: int,
+    scores: NDArray[np.float32],
+    labels: NDArray[np.int8],
+    slice_ids: NDArray[Any],
+    window_ids: NDArray[np.int32],
+    n_windows: int,
+    table: NDArray[np.int64],
+) -> None:
+    n_bins = table.shape[1]
+    for row in range(start, stop):
+        label = int(labels[row])
+        score = np.float64(scores[row])
+        if (label != 0 and label != 1) or not (score >= 0.0 and score <= 1.0):
+            continue
+        window = int(window_ids[row]) if n_windows > 1 else 0
+        score_bin = np.uintp(min(int(score * n_bins), n_bins - 1))
+        for column in range(first_column, stop_column):
+            table[np.uintp(int(slice_ids[row, column]) * n_windows + window), score_bin, np.uintp(label)] += 1
+
+
+def n_bins_within(n_cells: int, n_bins: int = MAX_BINS, max_bytes: int = MAX_TABLE_BYTES) -> int:
+    """Return the largest power of two, at most `n_bins`, with which the table of all cells stays within `max_bytes`.
+
+    Raises
+    ------
+    ValueError
+        Even 256 bins take more, or fewer than 256 were asked for.
+
+    >>> n_bins_within(1_279), n_bins_within(100_000)
+    (2048, 256)
+    """
+    if n_bins < MIN_BINS:
+        raise ValueError(f"{n_bins} bins of the score; wanted at least {MIN_BINS}, for a bound that says something")
+    fits = 1 << (n_bins.bit_length() - 1)
+    while fits > MIN_BINS and n_cells * fits * 16 > max_bytes:
+        fits //= 2
+    if n_cells * fits * 16 > max_bytes:
+        raise ValueError(
+            f"binned AUC of {n_cells:,} slices times windows takes {n_cells * fits * 16 / 2**20:,.0f} MiB with {fits} bins; "
+            f"wanted at most {max_bytes / 2**20:,.0f} MiB: leave out a cross or the windows, or judge few enough rows for exact ranks"
+        )
+    return fits
+
+
+def empty(n_cells: int, n_bins: int) -> NDArray[np.int64]:
+    """Return the table of no rows, int64 [n_cells, n_bins, 2]; n_bins must be a power of two."""
+    if n_bins < 1 or n_bins & (n_bins - 1):
+        raise ValueError(f"{n_bins} bins of the score; wanted a power of two, so that bins are exact")
+    return np.zeros((n_cells, n_bins, 2), np.int64)
+
+
+def add_scores(
+    table: NDArray[np.int64],
+    scores: Any,
+    labels: Any,
+    slice_ids: Any,
+    window_ids: Any,
+    n_slices: int,
+    n_windows: int,
+    *,
+    n_threads: int | None = None,
+) -> None:
+    """Count the rows of a batch into the table, in place.
+
+    A row that is in a window is counted in the cell of that window only: the cell of window 0 holds the rows in no window, until
+    `folded` adds the others.
+
+    Parameters
+    ----------
+    table : int64 [n_cells, n_bins, 2] by cell, bin and label, of `empty`; always NumPy
+    scores : float32 [n_rows], NumPy or CUDA, in [0, 1]
+    labels : int8 [n_rows]; 1 positive, 0 negative, else the row is skipped
+    slice_ids : uint16 or int32 [n_rows, n_columns]
+    window_ids : int32 [n_rows], or None where n_windows is 1
+    n_slices, n_windows : the grid
+    n_threads : None for every core
+
+    Raises
+    ------
+    TypeError, ValueError
+        A dtype, a shape or an id is not as above.
+
+    >>> table = empty(1, 4)
+    >>> ids = np.zeros((3, 1), np.uint16)
+    >>> add_scores(table, np.array([0.2, 0.3, 1.0], np.float32), np.array([0, 1, 1], np.int8), ids, None, 1, 1)
+    >>> table[0].tolist()
+    [[1, 0], [0, 1], [0, 0], [0, 1]]
+    """
+    rows = check_rows(scores, labels, slice_ids, window_ids, n_slices, n_windows)
+    if table.shape[0] != n_slices * n_windows:
+        raise ValueError(f"the table has {table.shape[0]} cells; wanted {n_slices} slices times {n_windows} windows")
+    arguments = (rows.scores, rows.labels, rows.slice_ids, rows.window_ids, n_windows)
+    if is_on_cuda(rows.scores):
+        starts = [0, rows.n_rows] if rows.n_rows else [0]
+        table[:] = run_on_cuda(_count, starts, (0, rows.n_columns), arguments, table[None])[0]
+        return
+    n_parts = min(thread_count(n_threads), rows.n_columns)
+
+    def fill(part: int) -> None:
+        columns = rows.n_columns * part // n_parts, rows.n_columns * (part + 1) // n_parts
+        _count(0, rows.n_rows, *columns, *arguments, table)
+
+    for _ in run_in_order(fill, n_parts, n_parts):
+        pass
+
+
+def folded(table: NDArray[np.int64], n_windows: int) -> NDArray[np.int64]:
+    """Return a copy in which window 0 of every slice holds all rows of the slice.
+
+    >>> folded(np.array([[[1, 0]], [[2, 3]]]), 2).tolist()
+    [[[3, 3]], [[2, 3]]]
+    """
+    by_window = table.reshape(-1, n_windows, *table.shape[1:]).copy()
+    by_window[:, 0] = by_window.sum(axis=1)
+    return by_window.reshape(table.shape)
