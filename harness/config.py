@@ -21,13 +21,10 @@ from hydra.plugins.search_path_plugin import SearchPathPlugin
 from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
-from harness.compatibility import check_task
 from harness.errors import ConfigError, did_you_mean, one_of
 from harness.node import Node
-from harness.plugins import build_all, build_gain
-from harness.records.conf import SweepConf, VariantConf
-from harness.replay_schema import read_replay
-from harness.schema import DEVICES, read_measure, read_price, read_retrain, read_search, read_variant
+from harness.records.conf import SweepConf
+from harness.sweep_schema import read_sweep, variant_of
 
 GROUPS = ("replay", "model", "metrics", "drift", "measure", "price", "gain", "review", "slice_search", "sweep")
 TOP_LEVEL = (
@@ -127,6 +124,14 @@ class Composer:
             combos = itertools.product(*(v for _, v in swept))
             return [self._with_metrics_of(base, fixed, tuple(zip([k for k, _ in swept], combo, strict=True))) for combo in combos]
 
+    def base(self, overrides: Sequence[str]) -> Composed:
+        """Compose what is common to all combinations: every override but the swept ones."""
+        with self._hydra():
+            parsed = _parse(overrides)
+            for override in parsed:
+                self._check_override(override)
+            return self._one([_forced(o) for o in parsed if not o.is_sweep_override()], ())
+
     def _with_metrics_of(self, base: Composed, fixed: list[str], swept: tuple[tuple[str, str], ...]) -> Composed:
         """Compose one combination; metrics are common to all, and their many files are read for `base` only."""
         name = next(iter(base.tree.metrics or {}), None)
@@ -215,72 +220,54 @@ def compose_sweep(overrides: Sequence[str], config_dirs: Sequence[str] = ()) -> 
     """
     composer = Composer(config_dirs)
     combos = composer.combinations(overrides)
-    first = combos[0].plain
-    variants = tuple(_variant(c) for c in combos)
+    variants = tuple(variant_of(c.plain, _label(c)) for c in combos)
     labels = [v.label for v in variants]
     for label in labels:
         if labels.count(label) > 1:
             raise ConfigError(f"model.name: two variants are called '{label}'; give each its own name")
-    return _typed(first, variants, combos, composer)
+    saved = tuple((label, OmegaConf.to_yaml(c.tree, resolve=False)) for label, c in zip(labels, combos, strict=True))
+    return read_sweep(combos[0].plain, variants, saved, composer.dirs, tuple(map(str, composer.user_dirs)))
 
 
-def _typed(plain: dict[str, Any], variants: tuple[VariantConf, ...], combos: list[Composed], composer: Composer) -> SweepConf:
-    top = Node({k: v for k, v in plain.items() if k not in ("model", "params", "sweep", "drift")}, "")
-    labels = [v.label for v in variants]
-    review = Node(top.raw("review"), "review")
-    review_name, gates = review.text("name"), review.raw("gates")
-    review.done()
-    replay = read_replay(top.raw("replay"))
-    conf = SweepConf(
-        name=_folder_name(top.text("name")),
-        champion=_among(top.text("champion", None), "champion", labels),
-        candidate=_among(top.text("candidate", None), "candidate", labels),
-        results_dir=top.text("results_dir"),
-        cache_dir=top.text("cache_dir"),
-        confidence=top.number("confidence", 0.95, low=0.5, high=0.9999),
-        seed=top.whole("seed", 0),
-        timeout_s=top.number("timeout_s", 3600, low=0.1),
-        force=top.flag("force", False),
-        replay=replay,
-        variants=variants,
-        measure=read_measure(top.raw("measure")),
-        price=read_price(top.raw("price"), composer.dirs),
-        review=review_name,
-        metrics=build_all(plain.get("metrics"), "metrics"),
-        gain=build_gain(plain.get("gain")),
-        gates=build_all(gates, "gates"),
-        conf_dirs=tuple(map(str, composer.user_dirs)),
-        slice_search=read_search(top.raw("slice_search"), replay.task),
-        retrain=read_retrain(top.items("retrain", [])),
-        saved=tuple((label, OmegaConf.to_yaml(c.tree, resolve=False)) for label, c in zip(labels, combos, strict=True)),
-    )
-    if plain.get("drift") not in (None, {"name": "none"}):
-        raise ConfigError("drift: there is no drift report in this version; use drift=none")
-    for key in ("device", "metrics", "gain"):
-        top.raw(key, None)
-    top.done()
-    check_task(conf)
-    return conf
+def compose_stored(
+    saved: Sequence[tuple[str, str]], kept: Sequence[str], given: Sequence[str], config_dirs: Sequence[str] = ()
+) -> SweepConf:
+    """Type the configuration that a sweep saved, with the groups that `given` overrides composed anew.
+
+    What is not named is as it was swept, whatever has become of its option's file.
+
+    Parameters
+    ----------
+    saved
+        Per variant its full name and the YAML that `SweepConf.saved` holds.
+    kept
+        The overrides of the sweep.
+    given
+        Overrides of today.
+
+    Raises
+    ------
+    ConfigError
+        When an override cannot be composed, or what it gives cannot be read.
+    """
+    trees = [tree for _, text in saved if isinstance(tree := OmegaConf.create(text), DictConfig)]
+    if given:
+        base = Composer(config_dirs).base([*kept, *given])
+        for key in dict.fromkeys(re.split(r"[=.@/]", line.lstrip("+~"))[0] for line in given):
+            for tree in trees:
+                tree[key] = base.tree[key]
+    composed = [Composed(tree, ()) for tree in trees]
+    dirs = (*map(Path, config_dirs), shipped_conf())
+    labels = [label for label, _ in saved]
+    variants = tuple(variant_of(c.plain, label) for c, label in zip(composed, labels, strict=True))
+    texts = tuple((label, OmegaConf.to_yaml(tree, resolve=False)) for label, tree in zip(labels, trees, strict=True))
+    return read_sweep(composed[0].plain, variants, texts, dirs, tuple(config_dirs))
 
 
-def _variant(combo: Composed) -> VariantConf:
-    plain = combo.plain
-    device = Node(plain, "").choice("device", DEVICES, "cpu")
-    name = Node(plain.get("model"), "model").text("name")
+def _label(combo: Composed) -> str:
+    name = Node(combo.plain.get("model"), "model").text("name")
     extra = [f"{k.removeprefix('model.')}={v}" for k, v in combo.swept if k != "model"]
-    return read_variant(plain["model"], f"{name}[{','.join(extra)}]" if extra else name, device)
-
-
-def _among(value: str | None, key: str, labels: list[str]) -> str | None:
-    if value is not None and value not in labels:
-        raise ConfigError(f"{key}: no variant '{value}' in this sweep; variants are: {one_of(labels, 40)}{did_you_mean(value, labels)}")
-    return value
-
-
-def _folder_name(name: str) -> str:
-    if not re.fullmatch(r"[\w][\w.\-]*", name):
-        raise ConfigError(f"name: found {name!r}, wanted a plain folder name of letters, digits, '_', '-' and '.'")
-    return name
+    return f"{name}[{','.join(extra)}]" if extra else str(name)
 
 
 def _parse(overrides: Sequence[str]) -> list[Override]:

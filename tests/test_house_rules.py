@@ -35,7 +35,9 @@ ALLOWED = {
     "harness.replay_schema": SHARED | {"harness.node"},
     "harness.schema": SHARED | {"harness.node"},
     "harness.compatibility": SHARED,
-    "harness.config": SHARED | {"harness.compatibility", "harness.node", "harness.plugins", "harness.replay_schema", "harness.schema"},
+    "harness.sweep_schema": SHARED
+    | {"harness.compatibility", "harness.node", "harness.plugins", "harness.replay_schema", "harness.schema"},
+    "harness.config": SHARED | {"harness.sweep_schema", "harness.node", "harness.plugins", "harness.replay_schema", "harness.schema"},
     "harness.cli": {"harness.pipeline", "harness.config", "harness.errors"},
 }
 NOT_FOR_THE_PIPELINE = {"harness.cli", "harness.demo"}

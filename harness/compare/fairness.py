@@ -59,7 +59,7 @@ def fairness(tally: BinaryTally, grid: Grid, confidence: float, min_n: int = MIN
 
     Notes
     -----
-    Definitions: Fairlearn 0.10, `demographic_parity_difference` and its kin, method "between_groups". Slices are chosen from the data as
+    Definitions: Fairlearn (0.15), `demographic_parity_difference` and its kin, method "between_groups". Slices are chosen from the data as
     lowest and highest, so the interval of the difference of those two alone would be too narrow (a selection effect); holding all slices
     at once is not: Hochberg & Tamhane, Multiple Comparison Procedures, 1987, chapter 1.
     """

@@ -7,25 +7,22 @@ from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtr, ndtri
 
+from harness.compare.eight_cells import BITS, EightCells, eight_cells
 from harness.compare.estimate import Bounds, Estimate, PairedMetric
-from harness.compare.paired_totals import totals_estimate, totals_interval
 from harness.compare.rising_root import rising_root
 from harness.records.tally import PairedTally
-from harness.stats.linearised import gradient
+from harness.stats.linearised import MIN_CLUSTERS, gradient
 
 Floats = NDArray[np.float64]
 Complex = NDArray[np.complex128]
-Coefficients = NDArray[np.float64]  # [8], of the cells below
+Coefficients = NDArray[np.float64]  # [8], of the eight cells
 
-_BITS = np.indices((2, 2, 2)).reshape(3, 8)  # of the eight cells, in the order of PairedTally.cells
-LABEL, CHAMPION, CHALLENGER = (row.astype(np.float64) for row in _BITS)
-OF_CHAMPION, OF_CHALLENGER = (2 * _BITS[0] + row for row in _BITS[1:])  # TN, FP, FN, TP: where one variant counts each of the eight cells
-ADDED = np.where(CHAMPION == CHALLENGER, 1.0 / 8.0, 1.0 / 5.0)  # rows per z² that are put into each cell
+OF_CHAMPION, OF_CHALLENGER = (2 * BITS[0] + row for row in BITS[1:])  # TN, FP, FN, TP: where one variant counts each of the eight cells
 METHOD = "linearised with added rows; test by inversion"
-Z_TOLERANCE = 1e-8
-HIGHEST_Z = 40.0  # its p-value is 0 in float64
+WEIGHTED = "linearised with added rows, t; test by inversion"
+TOLERANCE = 1e-8  # of a quantile
+HIGHEST, HIGHEST_T = 40.0, 1e4  # quantiles whose p-value is 0, or nearly so with few degrees of freedom
 
 
 class PairedConfusion(PairedMetric[PairedTally]):
@@ -36,9 +33,12 @@ class PairedConfusion(PairedMetric[PairedTally]):
     observed difference. The p-value is that of the level at which the interval just reaches 0. `se` is the linearised one of the rows as
     they are, NaN where it would be 0.
 
-    Weighted or clustered rows: linearised over clusters, Student's t of the effective clusters, see `totals_estimate`.
+    Weighted or clustered rows: v is the cluster-robust variance, Student's t of the effective clusters less 1 takes the place of z, and an
+    added row has the weight that comes and goes together (`EightCells.unit`). With weights of 1 it is the same but for the factor
+    G / (G - 1) and t.
 
-    Undefined when: fewer than 2 rows, or a denominator is 0 for one of the two (`no_denominator` says which).
+    Undefined when: fewer than 2 rows, or a denominator is 0 for one of the two (`no_denominator` says which). No interval under 10 clusters
+    or 2 effective ones.
 
     Notes
     -----
@@ -56,78 +56,66 @@ class PairedConfusion(PairedMetric[PairedTally]):
     def of_confusion(self, confusion: Complex) -> Complex:
         """Return the metric from TN, FP, FN, TP, complex128 [n_cells, 4] to [n_cells]; it must be analytic and free of scale."""
 
-    def of_both(self, cells: Complex) -> Complex:
-        """Return challenger - champion from the eight cells, complex128 [n_cells, 8] to [n_cells]."""
-        return self.of_one(cells, is_challenger=True) - self.of_one(cells, is_challenger=False)
-
-    def of_one(self, cells: Complex, *, is_challenger: bool) -> Complex:
-        """Return the metric of one variant from the eight cells, complex128 [n_cells, 8] to [n_cells]."""
-        return self.of_confusion(cells @ _sums(OF_CHALLENGER if is_challenger else OF_CHAMPION))
-
     def estimate(self, paired: PairedTally) -> Estimate:
         """Return both metrics, the standard error of their difference and the p-value."""
         counts = paired.cells.reshape(-1, 8).astype(np.float64)
-        n = np.asarray(counts @ self.rests_on, dtype=np.int64)
         is_defined = (paired.n >= 2) & np.all([counts @ d > 0 for d in self.denominators], axis=0)
-        reason = np.where(paired.n < 2, "undefined: fewer than 2 rows", f"undefined: {self.no_denominator}").astype(np.object_)
-        if paired.totals is not None:
-            return totals_estimate(self, paired.totals, n, is_defined, reason)
-        safe = np.where(is_defined[:, None], counts, 1.0)
-        champion, challenger = (self._value(safe, is_challenger=which) for which in (False, True))
-        se = np.sqrt(self._variance(safe))
+        rows = eight_cells(paired, is_defined, self.denominators)
+        champion, challenger = (self._value(rows.total, of) for of in (OF_CHAMPION, OF_CHALLENGER))
+        usable = is_defined & ~np.isnan(rows.degrees)
+        se = np.sqrt(rows.variance(self._slope(rows.total), np.zeros_like(rows.total)))
         return Estimate(
-            n=n,
+            n=np.asarray(counts @ self.rests_on, dtype=np.int64),
             champion=np.where(is_defined, champion, np.nan),
             challenger=np.where(is_defined, challenger, np.nan),
-            se=np.where(is_defined & (se > 0), se, np.nan),
-            p_value=np.where(is_defined, self._p_value(safe, challenger - champion), np.nan),
-            method=np.where(is_defined, METHOD, reason).astype(np.object_),
+            se=np.where(usable & (se > 0), se, np.nan),
+            p_value=np.where(usable, self._p_value(rows, challenger - champion), np.nan),
+            method=self._method(paired, is_defined, rows),
         )
 
     def interval(self, paired: PairedTally, estimate: Estimate, confidence: Floats) -> Bounds:
         """Return the interval of the difference, within what a difference can be; NaN where the difference is not defined."""
-        if paired.totals is not None:
-            return totals_interval(self, paired.totals, estimate, confidence)
         difference = estimate.challenger - estimate.champion
-        counts = np.where(np.isnan(difference)[:, None], 1.0, paired.cells.reshape(-1, 8))
-        z = np.asarray(ndtri(0.5 + confidence / 2), dtype=np.float64)
-        centre, se = self._moved(counts, z)
-        low, high = np.minimum(centre - z * se, difference), np.maximum(centre + z * se, difference)
+        rows = eight_cells(paired, np.isfinite(difference), self.denominators)
+        quantile = rows.quantile(confidence)
+        centre, se = self._moved(rows, quantile)
+        low, high = np.minimum(centre - quantile * se, difference), np.maximum(centre + quantile * se, difference)
         return low.clip(-self.widest), high.clip(None, self.widest)
 
-    def _value(self, cells: Floats, *, is_challenger: bool) -> Floats:
-        return np.asarray(self.of_one(cells.astype(np.complex128), is_challenger=is_challenger).real, dtype=np.float64)
+    def _value(self, cells: Floats, of: NDArray[np.intp]) -> Floats:
+        return np.asarray(self.of_confusion((cells @ np.eye(4)[of]).astype(np.complex128)).real, dtype=np.float64)
 
-    def _difference(self, cells: Floats) -> Floats:
-        return self._value(cells, is_challenger=True) - self._value(cells, is_challenger=False)
+    def _slope(self, cells: Floats) -> Floats:
+        """Return the gradient of challenger - champion at cells that are nowhere 0 in a denominator, float64 [n_cells, 8]."""
+        slopes = [gradient(self.of_confusion, cells @ np.eye(4)[of])[:, of] for of in (OF_CHAMPION, OF_CHALLENGER)]
+        return np.asarray(slopes[1] - slopes[0], dtype=np.float64)
 
-    def _variance(self, cells: Floats) -> Floats:
-        """Return the linearised variance of the difference from counts that are nowhere 0 in a denominator."""
-        slopes = [gradient(self.of_confusion, cells @ _sums(of))[:, of] for of in (OF_CHAMPION, OF_CHALLENGER)]
-        return np.asarray((cells * (slopes[1] - slopes[0]) ** 2).sum(axis=1), dtype=np.float64)
+    def _moved(self, rows: EightCells, quantile: Floats) -> tuple[Floats, Floats]:
+        """Return the difference and its standard error with the added rows of a quantile; NaN where that is."""
+        added = rows.added(quantile)
+        cells = np.where(np.isnan(added), 1.0, rows.total + added)
+        difference = self._value(cells, OF_CHALLENGER) - self._value(cells, OF_CHAMPION)
+        return difference, np.sqrt(rows.variance(self._slope(cells), added))
 
-    def _moved(self, counts: Floats, z: Floats) -> tuple[Floats, Floats]:
-        """Return the difference and its standard error with the rows of `ADDED` put into each cell."""
-        cells = counts + (z * z)[:, None] * ADDED
-        return self._difference(cells), np.sqrt(self._variance(cells))
+    def _p_value(self, rows: EightCells, difference: Floats) -> Floats:
+        """Return the two-sided p-value of the quantile at which the interval just reaches 0; 1 where the difference is 0."""
+        sign = np.sign(difference)
+        highest = np.where(rows.degrees < 100.0, HIGHEST_T, HIGHEST)
 
-    def _p_value(self, counts: Floats, difference: Floats) -> Floats:
-        """Return the two-sided p-value of the z at which the interval just reaches 0; 1 where the difference is 0."""
-        moved = difference != 0
-        tables, at = np.unique(counts[moved], axis=0, return_inverse=True)
-        signs = np.sign(self._difference(tables))
+        def excess(quantile: Floats) -> Floats:
+            centre, se = self._moved(rows, quantile)
+            reach = np.divide(sign * centre, se, out=highest.copy(), where=se > 0)
+            return np.asarray(quantile - reach.clip(0.0, highest), dtype=np.float64)
 
-        def excess(z: Floats) -> Floats:
-            centre, se = self._moved(tables, z)
-            reach = np.divide(signs * centre, se, out=np.full(len(z), HIGHEST_Z), where=se > 0)
-            return np.asarray(z - reach.clip(0.0, HIGHEST_Z), dtype=np.float64)
+        quantile = rising_root(excess, np.zeros(len(sign)), highest, TOLERANCE)
+        return np.where(sign == 0, 1.0, rows.p_value(quantile))
 
-        z = rising_root(excess, np.zeros(len(tables)), np.full(len(tables), HIGHEST_Z), Z_TOLERANCE)
-        p_value = np.ones(len(counts))
-        p_value[moved] = 2.0 * ndtr(-z)[at.reshape(-1)]
-        return p_value
-
-
-def _sums(of: NDArray[np.intp]) -> Floats:
-    """Return the matrix [8, 4] that adds the eight cells up to the confusion counts of one variant."""
-    return np.asarray(np.eye(4)[of], dtype=np.float64)
+    def _method(self, paired: PairedTally, is_defined: NDArray[np.bool_], rows: EightCells) -> NDArray[np.object_]:
+        texts = [(paired.n < 2, "undefined: fewer than 2 rows"), (~is_defined, f"undefined: {self.no_denominator}")]
+        if paired.totals is not None:
+            texts.append((paired.totals.n_clusters < MIN_CLUSTERS, f"no interval: fewer than {MIN_CLUSTERS} clusters"))
+            texts.append((np.isnan(rows.degrees), "no interval: nearly all weight is in one cluster"))
+        method: NDArray[np.object_] = np.full(len(is_defined), METHOD if paired.totals is None else WEIGHTED, dtype=np.object_)
+        for holds, text in reversed(texts):
+            method[holds] = text
+        return method

@@ -6,7 +6,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from harness.compare.paired_confusion import CHALLENGER, CHAMPION, Coefficients, Complex, PairedConfusion
+from harness.compare.eight_cells import CHALLENGER, CHAMPION
+from harness.compare.paired_confusion import Coefficients, Complex, PairedConfusion
 
 
 class PairedPrecision(PairedConfusion):

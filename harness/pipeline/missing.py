@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 
@@ -10,7 +11,25 @@ from harness.compare.missing_bounds import missing_bounds
 from harness.compare.unlabelled_sums import UnlabelledSums
 from harness.pipeline.stored_variant import StoredVariant
 from harness.records.missing_bounds import MissingBounds
+from harness.records.replay import PreparedReplay
 from harness.records.tally import Grid, PairedTally
+from harness.replay.prepared import read_as_of_us, read_immature_labels
+from harness.report.missing_frames import label_age_frame, missing_labels_frame
+from harness.runs import folder as files
+from harness.slicing.missing_labels import labels_by_age, missing_by_slice
+
+
+def write_missing_labels(root: Path, prepared: PreparedReplay) -> None:
+    """Write how the rows without a label differ from the labelled ones, by slice and by age; nothing where every row has one."""
+    paths = [root / "replay" / name for name in ("missing_labels.parquet", "label_age.parquet")]
+    for path in paths:
+        path.unlink(missing_ok=True)
+    missing = missing_by_slice(prepared)
+    ages = labels_by_age(prepared, read_immature_labels(prepared.folder), read_as_of_us(prepared.folder))
+    if missing.n_unlabelled[0]:
+        files.write_parquet(paths[0], missing_labels_frame(missing))
+    if ages is not None and (ages.n_labelled < ages.n).any():
+        files.write_parquet(paths[1], label_age_frame(ages))
 
 
 def missing_of(v: StoredVariant, metrics: Sequence[str], grid: Grid) -> tuple[MissingBounds, ...]:

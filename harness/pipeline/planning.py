@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -72,12 +72,6 @@ def members_of(conf: SweepConf, plan: Plan, root: Path, cache_dir: Path) -> tupl
         identity = Identity(scores, digest(alone, against))
         found.append(Member(variant, scoring, identity, store.variant_folder(root, label, identity), text))
     return tuple(found)
-
-
-def conf_hash(variant: VariantConf, conf: SweepConf) -> str:
-    """Hash what a stored result must not have changed in: the replay's and the variant's configuration, less the words about it."""
-    plain = replace(variant, owner=None, use_case=None, kpi=None, fallback=None)
-    return digest(repr(plain), repr(conf.replay))
 
 
 def _own_identity(variant: VariantConf, plan: ScoringPlan, conf: SweepConf, rows_key: str, replay_key: str) -> tuple[str, str]:

@@ -10,18 +10,17 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 from rich.table import Table
 
-from harness.config import TOP_LEVEL, compose_sweep
+from harness.config import TOP_LEVEL, compose_stored
 from harness.errors import ConfigError, ResultsError, did_you_mean, one_of
 from harness.pipeline import reports
 from harness.pipeline.evaluate import evaluate
-from harness.pipeline.planning import conf_hash
 from harness.pipeline.progress import printing, say
 from harness.records.conf import SweepConf
 from harness.records.evidence import Signoff
 from harness.records.run import OK, PENDING
 from harness.report.table import report_console
 from harness.runs import folder as files
-from harness.runs.manifest import Manifest, read_manifest
+from harness.runs.manifest import Manifest, read_composed, read_manifest
 
 _FROM_STORED = ("price", "gain", "review", "metrics", "candidate", "confidence", "retrain")
 
@@ -122,8 +121,7 @@ def _stored(directory: str, overrides: Sequence[str], config_dirs: Sequence[str]
             )
     given = {o.split("=")[0] for o in overrides}
     kept = [o for o in manifest.overrides if o.split("=")[0] not in given]
-    conf = compose_sweep([*kept, *overrides], [*manifest.conf_dirs, *config_dirs])
-    _unchanged(manifest, conf)
+    conf = compose_stored(read_composed(root, manifest), kept, overrides, [*manifest.conf_dirs, *config_dirs])
     pending = [m.variant for m in manifest.members if m.status == PENDING]
     if pending:
         say(f"{len(pending)} variants have not been scored: {one_of(pending)}; they are left out")
@@ -132,13 +130,3 @@ def _stored(directory: str, overrides: Sequence[str], config_dirs: Sequence[str]
     if not any(m.status == OK for m in manifest.members):
         raise ResultsError(f"results: no variant of {root} was scored; run the sweep again")
     return root, manifest, conf, len(pending)
-
-
-def _unchanged(manifest: Manifest, conf: SweepConf) -> None:
-    now = {v.label: conf_hash(v, conf) for v in conf.variants}
-    for member in manifest.members:
-        if now.get(member.variant) != member.conf_hash:
-            raise ConfigError(
-                f"variant '{member.variant}': its configuration or the replay's has changed since the sweep;"
-                f" run it again: {_command_of(manifest)}"
-            )

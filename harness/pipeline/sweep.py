@@ -17,8 +17,9 @@ from harness.cost.traffic import traffic_from
 from harness.meters.machine import capture
 from harness.pipeline import environment, reports
 from harness.pipeline.evaluate import evaluate
+from harness.pipeline.missing import write_missing_labels
 from harness.pipeline.money import price_of
-from harness.pipeline.planning import Plan, conf_hash, members_of, plan_sweep
+from harness.pipeline.planning import Plan, members_of, plan_sweep
 from harness.pipeline.prepare import prepare
 from harness.pipeline.progress import bar, printing, say
 from harness.pipeline.quality import Member, run_quality
@@ -33,7 +34,7 @@ from harness.replay.prepared import read_contract
 from harness.runs import folder as files
 from harness.runs import store
 from harness.runs.identity import git_state
-from harness.runs.manifest import FORMAT, MANIFEST, Manifest, ManifestMember, read_manifest, write_manifest, write_replay
+from harness.runs.manifest import FORMAT, MANIFEST, Manifest, ManifestMember, read_manifest, write_composed, write_manifest, write_replay
 from harness.units import human_bytes, human_seconds
 
 
@@ -99,15 +100,14 @@ def _begin(
 ) -> Manifest:
     _say_replaced(root, members)
     traffic = _traffic(conf, prepared)
+    write_missing_labels(root, prepared)
     write_replay(root, prepared.grid, prepared.account, prepared.notes, read_contract(prepared.folder), traffic)
     git, now = git_state(), _now()
     entries = []
     for member in members:
         done = not conf.force and store.finished(member.folder, member.identity, conf.champion not in (None, member.conf.label))
         where = str(member.folder.relative_to(root))
-        entries.append(
-            ManifestMember(member.conf.label, where, OK if done else PENDING, None, member.identity, conf_hash(member.conf, conf))
-        )
+        entries.append(ManifestMember(member.conf.label, where, OK if done else PENDING, None, member.identity))
     manifest = Manifest(
         format=FORMAT,
         name=conf.name,
@@ -128,6 +128,7 @@ def _begin(
         updated_at=now,
         members=tuple(entries),
     )
+    write_composed(root, conf.saved)
     write_manifest(root, manifest)
     return manifest
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,20 +16,19 @@ from harness.records.run import PENDING, Identity
 from harness.records.tally import Grid
 from harness.runs import folder
 
-MANIFEST = "sweep.json"
-FORMAT = 1  # of the folder; raised when an older harness could not read it
+MANIFEST, COMPOSED = "sweep.json", "composed.json"
+FORMAT = 2  # of the folder; raised when an older harness could not read it
 
 
 @dataclass(frozen=True)
 class ManifestMember:
-    """One variant: its folder under the sweep's, its status, and a hash of its configuration."""
+    """One variant: its folder under the sweep's, and its status."""
 
     variant: str
     folder: str
     status: str
     reason: str | None
     identity: Identity
-    conf_hash: str
 
 
 @dataclass(frozen=True)
@@ -89,6 +89,26 @@ def read_manifest(root: Path) -> Manifest:
         return Manifest(**data, members=members)
     except (TypeError, KeyError) as trouble:
         raise ResultsError(f"results: {root / MANIFEST} is damaged ({trouble}); run the sweep again") from trouble
+
+
+def write_composed(root: Path, saved: Sequence[tuple[str, str]]) -> None:
+    """Keep the configuration of every variant as the sweep composed it: kept results of an earlier sweep hold that one's."""
+    folder.write_json(root / COMPOSED, dict(saved))
+
+
+def read_composed(root: Path, manifest: Manifest) -> list[tuple[str, str]]:
+    """Read the configuration of every member, in the order of the manifest.
+
+    Raises
+    ------
+    ResultsError
+        When it is missing or lacks a member.
+    """
+    texts = folder.read_json(root / COMPOSED)
+    lacking = [m.variant for m in manifest.members if not isinstance(texts.get(m.variant), str)]
+    if lacking:
+        raise ResultsError(f"results: {root / COMPOSED} lacks variant '{lacking[0]}'; run the sweep again")
+    return [(m.variant, texts[m.variant]) for m in manifest.members]
 
 
 def write_replay(

@@ -79,8 +79,12 @@ def labels_by_age(
 
 def _age_range(replay: PreparedReplay, times: NDArray[np.int64], as_of_us: int) -> tuple[int, int]:
     """Return the youngest and the oldest age in the judged period, microseconds."""
-    found = [times[block][used] for block in blocks(replay.n_rows) if (used := _in_period(replay, block)).any()]
-    return as_of_us - max(int(t.max()) for t in found), as_of_us - min(int(t.min()) for t in found)
+    first, last = np.iinfo(np.int64).max, np.iinfo(np.int64).min
+    for block in blocks(replay.n_rows):
+        own = times[block][_in_period(replay, block)]
+        if len(own):
+            first, last = min(first, int(own.min())), max(last, int(own.max()))
+    return as_of_us - last, as_of_us - first
 
 
 def _in_period(replay: PreparedReplay, block: slice) -> NDArray[np.bool_]:

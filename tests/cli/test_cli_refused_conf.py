@@ -68,7 +68,40 @@ OVERRIDES = {
         ["replay.reference: from 2025-03-01", "swap them"],
     ),
     "a feature twice": (["replay.features=[age,age,ratio]"], ["replay.features: age stands there more than once"]),
-    "a task of later": (["replay.task=regression"], ["replay.task: 'regression' cannot be judged in this version"]),
+    "a task of no kind": (["replay.task=ranking"], ["replay.task: found 'ranking', wanted one of binary, multiclass, regression"]),
+    "a positive value of numbers": (["replay.task=regression"], ["replay.positive: found 1, and task regression has no positive value"]),
+    "classes of two values": (["replay.classes=[a,b]"], ["replay.classes: found 'a', 'b', and task binary has no classes; leave them out"]),
+    "a label that is also the weight": (["replay.weight=late"], ["replay.weight: 'late' is also the label; name another column"]),
+    "a time that is also the cluster": (["replay.cluster=asked_at"], ["replay.cluster: 'asked_at' is also the time"]),
+    "a weight that is also the cluster": (
+        ["replay.cluster=n_items", "replay.weight=n_items"],
+        ["replay.weight: 'n_items' is also the cluster"],
+    ),
+    "two sources of labels": (
+        ["replay.labels={path: l.parquet, on: request_id, column: late}"],
+        ["replay.label: found 'late' beside labels from 'l.parquet', wanted one source of labels"],
+    ),
+    "labels by no key": (
+        ["replay.label=null", "replay.labels={path: l.parquet, on: [], column: late}"],
+        ["replay.labels.on: found an empty list; name the columns"],
+    ),
+    "labels without a key": (
+        ["replay.label=null", "replay.labels={path: l.parquet, column: late}"],
+        ["replay.labels.on: not given; add it"],
+    ),
+    "labels that are the key": (
+        ["replay.label=null", "replay.labels={path: l.parquet, on: [late], column: late}"],
+        ["replay.labels.column: 'late' is also a key of labels.on"],
+    ),
+    "labels that are their own time": (
+        ["replay.label=null", "replay.labels={path: l.parquet, on: id, column: late, observed_at: late}"],
+        ["replay.labels.observed_at: 'late' is also the label"],
+    ),
+    "labels with an unknown key": (
+        ["replay.label=null", "replay.labels={path: l.parquet, on: id, column: late, observed: at}"],
+        ["replay.labels.observed: unknown key", "did you mean 'observed_at'?"],
+    ),
+    "no label at all": (["replay.label=null"], ["replay.label: found null, and replay.labels is null too"]),
     "periods without a time column": (["replay.timestamp=null"], ["needs replay.timestamp, which is null"]),
     "an interpolation of nothing": (["seed=${nope}"], ["Interpolation key 'nope' not found"]),
     "an unknown price": (["price=c5_larg"], ["price: no option 'c5_larg'", "did you mean 'c5_large'?"]),
@@ -90,9 +123,40 @@ REPLAYS = {
     "positive: yes without quotes": ("label: late_text\npositive: yes\n", ["replay.positive: found True", "late_text", 'write "yes"']),
     "unknown key in a file": ("label: late\npositve: 1\n", ["replay.positve: unknown key", "did you mean 'positive'?"]),
     "no label": ("positive: 1\n", ["replay.label: not given"]),
-    "weights of later": ("label: late\nweight: amount\n", ["replay.weight: sample weights cannot be judged in this version"]),
+    "labels of a moment that nobody names": (
+        "labels: {path: l.parquet, on: request_id, column: late, observed_at: seen}\n",
+        ["replay.labels.observed_at: found no moment to compare with, wanted label_maturity.as_of or a timestamp"],
+    ),
+    "a label file that is not there": (
+        "labels: {path: l.parquet, on: request_id, column: late}\n",
+        ["replay.labels.path: no file 'l.parquet'"],
+    ),
+    "a label file without a column": ("labels: {path: l.parquet, on: request_id}\n", ["replay.labels.column: not given; add it"]),
     "a period without dates": ("label: late\ntimestamp: asked_at\nreference: {}\n", ["replay.reference: found nothing"]),
 }
+
+
+CLASSES = {
+    "one class": ("[a]", ["replay.classes: found 1 classes, wanted 2 to 1,000"]),
+    "too many classes": (str(list(range(1001))), ["replay.classes: found 1,001 classes, wanted 2 to 1,000"]),
+    "a class twice": ("[a, b, a]", ["replay.classes: a stands there more than once"]),
+    "classes that YAML reads otherwise": (
+        "[maybe, yes]",
+        ["replay.classes: found 'maybe', True, wanted texts only", "put texts in quotes"],
+    ),
+    "classes of fractions": ("[0.5, 1.5]", ["replay.classes: found 0.5, 1.5, wanted texts only, whole numbers only"]),
+    "classes as a text": ("cat", ["replay.classes: found 'cat', wanted a list"]),
+}
+
+
+@pytest.mark.parametrize("case", CLASSES)
+def test_classes_that_are_none(case: str, harness: Harness, world: World, tmp_path: Path) -> None:
+    classes, words = CLASSES[case]
+    (tmp_path / "mine" / "replay").mkdir(parents=True)
+    text = REPLAY_KEYS.format(log=world.logs / "log.parquet").replace("binary", "multiclass") + f"label: country\nclasses: {classes}\n"
+    (tmp_path / "mine" / "replay" / "mine.yaml").write_text(text)
+    args = [*world.args(tmp_path / "results", "replay=mine", sweep=None), "--config-dir", str(tmp_path / "mine")]
+    assert_refused(harness(args), words, tmp_path / "results")
 
 
 @pytest.mark.parametrize("case", OVERRIDES)

@@ -34,6 +34,21 @@ COLUMNS = {
         ["replay.slices.columns: no column 'contry'", "did you mean 'country'?"],
     ),
     "missing timestamp": (["replay.timestamp=asked"], ["replay.timestamp: no column 'asked'", "did you mean 'asked_at'?"]),
+    "missing weight": (["replay.weight=amont", "metrics=[log_loss]"], ["replay.weight: no column 'amont'", "did you mean 'amount'?"]),
+    "missing cluster": (["replay.cluster=reqest_id", "metrics=[log_loss]"], ["replay.cluster: no column", "did you mean 'request_id'?"]),
+    "negative weights": (
+        ["replay.weight=ratio", "metrics=[log_loss]"],
+        ["replay.weight: column 'ratio' is negative in 1,", "rows, wanted numbers"],
+    ),
+    "texts as weights": (["replay.weight=channel", "metrics=[log_loss]"], ["replay.weight: column 'channel' is", "wanted numbers"]),
+    "clusters with gaps": (
+        ["replay.cluster=country", "metrics=[log_loss]"],
+        ["replay.cluster: column 'country' is null in", "in every row"],
+    ),
+    "lists as clusters": (
+        ["replay.cluster=words", "metrics=[log_loss]"],
+        ["replay.cluster: column 'words' is list", "name another column"],
+    ),
     "missing id": (["replay.id=requestid"], ["replay.id: no column", "did you mean 'request_id'?"]),
     "missing where column": (["replay.where=[{column: cuntry, in: [DE]}]"], ["replay.where: no column", "did you mean 'country'?"]),
     "missing production column": (["replay.production={score: prod}"], ["replay.production: no column 'prod'"]),

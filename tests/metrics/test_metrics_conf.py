@@ -10,11 +10,13 @@ from hydra.utils import instantiate
 
 from harness.metrics.describe import README, describe, metric_classes
 from harness.metrics.metric import Metric
+from harness.records.needs import Needs, combined
 
 ROOT = Path(__file__).parents[2]
 CONF = ROOT / "conf" / "metrics"
 # An option is named after its metric, or, where a binary metric has that name, after the task and the metric.
 OPTIONS = {metric.__module__.rpartition(".")[2]: metric for metric in metric_classes()}
+WHOLE_SETS = {"binary": "binary_full"}  # of the other tasks the set named after the task is the whole
 TASKS = sorted({metric.task for metric in OPTIONS.values()})
 
 
@@ -34,9 +36,15 @@ def built(conf_dir, overrides):
 
 @pytest.mark.parametrize("task", TASKS)
 def test_the_set_of_a_task_builds_every_metric_of_it(conf_dir, task):
-    metrics = built(conf_dir, [f"metrics={task}"])
+    metrics = built(conf_dir, [f"metrics={WHOLE_SETS.get(task, task)}"])
     assert sorted(metrics) == sorted(option for option, metric in OPTIONS.items() if metric.task == task)
     assert all(isinstance(metric, Metric) and metric.name in (name, name.removeprefix(f"{task}_")) for name, metric in metrics.items())
+
+
+def test_the_set_binary_reads_the_plain_tally_and_the_ranks_only(conf_dir):
+    metrics = built(conf_dir, [])
+    assert combined(metric.needs() for metric in metrics.values()) == Needs(ranks=True)
+    assert len(metrics) == 15
 
 
 def test_several_options_do_not_overwrite_each_other(conf_dir):

@@ -78,7 +78,7 @@ def test_missing_labels_are_counted_and_tested_by_slice(tmp_path: Any) -> None:
 
 
 @pytest.mark.usefixtures("_block_rows")
-@pytest.mark.parametrize("n_bands", [10, 3])
+@pytest.mark.parametrize("n_bands", [10, 8])
 def test_labels_are_counted_by_age_with_those_that_are_too_young(tmp_path: Any, n_bands: int) -> None:
     log = make_log()
     replay = prepared_of(tmp_path, columns_of(log), **KEYS)

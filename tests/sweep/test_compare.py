@@ -80,10 +80,22 @@ def test_compare_refuses_what_needs_the_log_in_one_sentence(override: str, store
     assert (stored.results / "comparison.csv").read_text() == before
 
 
-def test_compare_refuses_a_variant_whose_configuration_has_changed(stored: World, capsys: pytest.CaptureFixture[str]) -> None:
-    stored.conf("model", "worse", {"name": "worse", "path": "models/worse.onnx", "threshold": 0.9})
-    assert stored.run("compare") == 2
-    assert "variant 'worse': its configuration or the replay's has changed since the sweep" in capsys.readouterr().err
+def test_compare_reads_what_was_swept_whatever_has_become_of_the_options(stored: World) -> None:
+    before = (stored.results / "comparison.csv").read_text()
+    shutil.rmtree(stored.root / "conf" / "model")
+    stored.conf("gain", "tiny", gain_conf(200.0))
+    assert stored.run("compare") == 3
+    assert (stored.results / "comparison.csv").read_text() == before
+
+
+def test_an_option_that_is_named_is_composed_anew(stored: World) -> None:
+    before = stored.comparison()["gain_per_1k"]
+    stored.conf("gain", "tiny", gain_conf(200.0))
+    stored.run("compare", "gain=tiny")
+    assert (stored.comparison()["gain_per_1k"] > 10 * before).all()
+    stored.conf("gain", "tiny", gain_conf(2.0))
+    stored.run("compare", "gain.false_positive=-50")
+    assert (stored.comparison()["gain_per_1k"] < before).all()
 
 
 def test_compare_of_a_folder_without_a_sweep_is_refused(own_world: World, capsys: pytest.CaptureFixture[str]) -> None:

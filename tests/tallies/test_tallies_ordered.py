@@ -61,7 +61,7 @@ def test_binned_auc_is_that_of_the_bins_and_within_its_bound_of_the_exact_one(mo
 
 def test_the_bound_is_reached_and_vanishes():
     grid, ids = Grid(("all",), ("all",), ("all",)), np.zeros((4, 1), np.uint16)
-    one_bin = binned_auc_of(np.array([0.1, 0.1001, 0.1002, 0.1003], np.float32), np.array([0, 0, 1, 1], np.int8), ids, None, grid)
+    one_bin = binned_auc_of(np.array([0.5, 0.5001, 0.5002, 0.5003], np.float32), np.array([0, 0, 1, 1], np.int8), ids, None, grid)
     assert (one_bin.value[0], one_bin.bound[0]) == (0.5, 0.5)  # the exact AUC is 1
     apart = binned_auc_of(np.array([0.1, 0.3, 0.2, 0.4], np.float32), np.array([0, 0, 1, 1], np.int8), ids, None, grid)
     assert (apart.value[0], apart.bound[0]) == (0.75, 0.0)

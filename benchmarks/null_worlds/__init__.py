@@ -1,0 +1,1 @@
+"""Whether intervals cover and verdicts hold their level, in simulated worlds whose truth is known."""
