@@ -8,7 +8,7 @@ DEV_STAMP := $(VENV)/.dev-installed
 PYTEST_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint types bench golden doctor
+.PHONY: help setup demo test lint types bench coverage golden doctor
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,6 +32,9 @@ types: $(DEV_STAMP) ## check types
 
 bench: $(DEV_STAMP) ## run the benchmarks against the peers, one after the other
 	@set -e; for file in benchmarks/bench_*.py; do echo "== $$file"; $(BIN)/python "$$file"; done
+
+coverage: $(DEV_STAMP) ## simulate worlds whose truth is known and write docs/coverage.md (about 20 minutes)
+	@$(BIN)/python -m benchmarks.null_worlds
 
 golden: $(DEV_STAMP) ## write the golden tables anew; read the diff before you commit it
 	@$(BIN)/python -m tests.golden.write

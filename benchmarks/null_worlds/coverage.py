@@ -61,11 +61,7 @@ class Covered:
 @cache
 def metrics_of(task: str) -> tuple[tuple[str, Metric[Any]], ...]:
     """Return the metrics of a task by the name of their option, whichever there are now, and AUC in its binned form too."""
-    found = [
-        (kind.__module__.rpartition(".")[2], kind(**PARAMETERS.get(kind, {})))  # type: ignore[call-arg]
-        for kind in metric_classes()
-        if kind.task == task
-    ]
+    found = [(kind.__module__.rpartition(".")[2], kind(**PARAMETERS.get(kind, {}))) for kind in metric_classes() if kind.task == task]
     return (*found, ("auc (binned)", Auc(method="binned"))) if task == "binary" else tuple(found)
 
 
@@ -103,7 +99,7 @@ def single_coverage(world: World, sample: Sample) -> Iterator[Covered]:
 
 def paired_coverage(world: World, sample: Sample) -> Iterator[Covered]:
     """Yield the coverage of every paired difference; the truth is 0 where the models are alike, else that of all data sets together."""
-    paired = paired_of(*sample.scores, sample.rows, *sample.thresholds, EVERYTHING)
+    paired = paired_of(sample.scores[0], sample.scores[1], sample.rows, sample.thresholds[0], sample.thresholds[1], EVERYTHING)
     for metric in PAIRED_METRICS[type(paired)]:
         found = paired_differences(paired, metric, "champion", "challenger", CONFIDENCE)
         p = found.p_value[1:]

@@ -70,7 +70,7 @@ def paired_tally(gained: NDArray[np.int64], lost: NDArray[np.int64], n: int) -> 
     cells[:, 1, 0, 1], cells[:, 1, 1, 0], cells[:, 1, 1, 1] = gained, lost, n - gained - lost
     moments, nothing = _no_moments(len(gained)), np.zeros(len(gained), np.int64)
     ranks = RankSums(*[nothing] * 7)
-    return PairedTally(cells, *[moments] * 4, ranks, ranks, *[nothing] * 4)
+    return PairedTally(cells, moments, moments, moments, moments, ranks, ranks, nothing, nothing, nothing, nothing)
 
 
 def _no_moments(n_cells: int) -> Moments:

@@ -34,9 +34,7 @@ class MulticlassWorld(World):
         layout = self.design.lay_out(rng, n_sets)
         labels = np.searchsorted(np.cumsum(self.shares)[:2], ndtr(layout.normal(rng))).astype(np.int32)
         axes = [layout.correlated(rng, len(self.distances), self.correlation) for _ in range(2)]
-        scores = [
-            self._scores(d * CENTRES[labels] + np.stack([axis[k] for axis in axes], axis=1), d) for k, d in enumerate(self.distances)
-        ]
+        scores = [self._scores(d * CENTRES[labels] + np.stack([axis[k] for axis in axes], axis=1), d) for k, d in enumerate(self.distances)]
         return Sample(layout.rows("multiclass", labels, 3), tuple(scores), (None,) * len(scores))
 
     def _scores(self, x: Floats, d: float) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from benchmarks.null_worlds.binary import BinaryWorld
 from benchmarks.null_worlds.multiclass import MulticlassWorld
-from benchmarks.null_worlds.regression import RegressionWorld
+from benchmarks.null_worlds.regression import Errors, RegressionWorld
 from benchmarks.null_worlds.world import Design, World
 
 RATES = (0.01, 0.05, 0.2, 0.5)
 AUCS = (0.7, 0.9, 0.98)
 SIZES = (200, 2000)
-ERRORS = ("normal", "heavy", "uneven")
+ERRORS: tuple[Errors, ...] = ("normal", "heavy", "uneven")
 CLASS_SHARES = {"balanced": (1 / 3, 1 / 3, 1 / 3), "rare": (0.75, 0.2, 0.05)}
 CLUSTERED = {f"{g} clusters": Design(n_clusters=g) for g in (15, 40, 200)}
 WEIGHTED = {
@@ -61,7 +61,7 @@ def _regression() -> list[World]:
             table="Regression, clusters and weights", column=f"{name}, {kind} errors", design=design, errors=kind, noises=(1.0,)
         )
         for name, design in DESIGNED.items()
-        for kind in ("normal", "heavy")
+        for kind in ERRORS[:2]
     ]
     return worlds
 
@@ -81,9 +81,7 @@ def _multiclass() -> list[World]:
         for calibrated in (True, False)
     ]
     worlds += [
-        MulticlassWorld(
-            table="Multiclass, clusters and weights", column=f"{name}, {kind}", design=design, shares=shares, distances=(1.5,)
-        )
+        MulticlassWorld(table="Multiclass, clusters and weights", column=f"{name}, {kind}", design=design, shares=shares, distances=(1.5,))
         for name, design in DESIGNED.items()
         for kind, shares in CLASS_SHARES.items()
     ]
@@ -124,7 +122,7 @@ def _paired_regression() -> list[World]:
         )
         for alike in (True, False)
         for name, design in {**{f"{n:,} rows": Design(n) for n in SIZES}, **DESIGNED}.items()
-        for kind in ("normal", "heavy")
+        for kind in ERRORS[:2]
     ]  # fmt: skip
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from benchmarks.null_worlds.world import Floats, Layout, Sample, World
 
+Errors = Literal["normal", "heavy", "uneven"]
 T_DEGREES = 5  # of the heavy tails: fourth moments exist, no higher even ones
 
 
@@ -22,7 +23,7 @@ class RegressionWorld(World):
         correlation: of the noises of two models on one row.
     """
 
-    errors: Literal["normal", "heavy", "uneven"]
+    errors: Errors
     noises: tuple[float, ...]
     correlation: float = 0.7
 

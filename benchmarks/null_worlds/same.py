@@ -25,9 +25,7 @@ ROWS_OF_WINDOW = 500
 OF_TASK: tuple[World, ...] = (
     BinaryWorld(table="A/A", column="binary", design=Design(N_WINDOWS * ROWS_OF_WINDOW), rate=0.2, aucs=(0.8,), calibrated=False),
     RegressionWorld(table="A/A", column="regression", design=Design(N_WINDOWS * ROWS_OF_WINDOW), errors="heavy", noises=(1.0,)),
-    MulticlassWorld(
-        table="A/A", column="multiclass", design=Design(N_WINDOWS * ROWS_OF_WINDOW), shares=(0.6, 0.3, 0.1), distances=(1.5,)
-    ),
+    MulticlassWorld(table="A/A", column="multiclass", design=Design(N_WINDOWS * ROWS_OF_WINDOW), shares=(0.6, 0.3, 0.1), distances=(1.5,)),
 )
 
 
@@ -80,5 +78,3 @@ def identical_variants(world: World, n_sets: int) -> Iterator[Identical]:
         yield Identical(
             paired_name(sample.rows.task, metric), n_sets, int(zero.sum()), int(holds.sum()), *map(outcomes.count, (PASS, FAIL, UNDECIDED))
         )
-
-

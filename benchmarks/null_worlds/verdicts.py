@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +22,7 @@ from harness.records.metric import Differences
 from harness.records.tally import Grid
 
 ALPHA = 0.025
-N_SLICE_ROWS = 300
+N_SLICE_ROWS = 400
 N_SCREENED = 10
 NAMED = (1, 5, 20)
 N_CHALLENGERS = 3
@@ -29,8 +30,6 @@ CHUNK_ROWS = 4_000_000
 METRICS = {"binary": ("accuracy", "precision", "log_loss", "auc"), "regression": ("mae",), "multiclass": ("accuracy",)}
 _LINEAGE = Lineage("m", "r", None, None, 0, None, None, limited=False, is_logged=False)
 _SLICES = Design(N_SLICE_ROWS)
-_ALIKE = {"table": "verdicts", "column": "alike", "design": _SLICES, "models_alike": True}
-_WORSE = {"table": "verdicts", "column": "worse", "design": _SLICES}
 
 
 @dataclass(frozen=True)
@@ -87,20 +86,28 @@ class Rate:
 def worlds_of(task: str) -> tuple[World, World]:
     """Return the world in which all challengers are as good as the champion, and that in which all are worse."""
     if task == "regression":
-        noises = (1.0, *[1.0] * N_CHALLENGERS), (1.0, *[1.4] * N_CHALLENGERS)
-        return (
-            RegressionWorld(**_ALIKE, errors="normal", noises=noises[0]),
-            RegressionWorld(**_WORSE, errors="normal", noises=noises[1]),
-        )
-    if task == "multiclass":
-        shares = (0.6, 0.3, 0.1)
-        return (
-            MulticlassWorld(**_ALIKE, shares=shares, distances=(1.5,) * (1 + N_CHALLENGERS)),
-            MulticlassWorld(**_WORSE, shares=shares, distances=(1.5, *[1.0] * N_CHALLENGERS)),
-        )
+        return _numbers("alike", 1.0), _numbers("worse", 1.8)
     return (
-        BinaryWorld(**_ALIKE, rate=0.3, aucs=(0.85,) * (1 + N_CHALLENGERS)),
-        BinaryWorld(**_WORSE, rate=0.3, aucs=(0.85, *[0.78] * N_CHALLENGERS)),
+        (_classes("alike", 1.5), _classes("worse", 0.8)) if task == "multiclass" else (_decisions("alike", 0.85), _decisions("worse", 0.68))
+    )
+
+
+def _decisions(column: str, auc: float) -> World:
+    aucs = (0.85, *[auc] * N_CHALLENGERS)
+    return BinaryWorld(table="verdicts, binary", column=column, design=_SLICES, models_alike=column == "alike", rate=0.3, aucs=aucs)
+
+
+def _numbers(column: str, noise: float) -> World:
+    noises = (1.0, *[noise] * N_CHALLENGERS)
+    alike = column == "alike"
+    return RegressionWorld(table="verdicts, regression", column=column, design=_SLICES, models_alike=alike, errors="normal", noises=noises)
+
+
+def _classes(column: str, distance: float) -> World:
+    shares, distances = (0.6, 0.3, 0.1), (1.5, *[distance] * N_CHALLENGERS)
+    alike = column == "alike"
+    return MulticlassWorld(
+        table="verdicts, multiclass", column=column, design=_SLICES, models_alike=alike, shares=shares, distances=distances
     )
 
 
@@ -134,15 +141,18 @@ def _differences(sample: Sample, metrics: Sequence[str], challenger: int) -> Ite
 
 def take(differences: Differences, cells: NDArray[np.int64]) -> Differences:
     """Return some cells of the differences, in this order."""
-    arrays = {f.name: value[cells] for f in fields(differences) if isinstance(value := getattr(differences, f.name), np.ndarray)}
+    arrays: dict[str, Any] = {name: getattr(differences, name)[cells] for name in _arrays_of(differences)}
     return replace(differences, **arrays)
 
 
 def concatenated(parts: Sequence[Differences]) -> Differences:
     """Return the cells of all parts, one after the other."""
-    first = parts[0]
-    names = [f.name for f in fields(first) if isinstance(getattr(first, f.name), np.ndarray)]
-    return replace(first, **{name: np.concatenate([getattr(p, name) for p in parts]) for name in names})
+    arrays: dict[str, Any] = {name: np.concatenate([getattr(p, name) for p in parts]) for name in _arrays_of(parts[0])}
+    return replace(parts[0], **arrays)
+
+
+def _arrays_of(differences: Differences) -> list[str]:
+    return [f.name for f in fields(differences) if isinstance(getattr(differences, f.name), np.ndarray)]
 
 
 def statuses(pool: Pool, slices: NDArray[np.int64], n_named: int, *, screen: bool, n_challengers: int = 1) -> NDArray[np.object_]:
@@ -163,8 +173,11 @@ def statuses(pool: Pool, slices: NDArray[np.int64], n_named: int, *, screen: boo
 
 def evidence_of(differences: Differences, grid: Grid) -> Evidence:
     """Return evidence that holds paired differences and nothing else."""
-    nothing = (None,) * 10
-    return Evidence(differences.challenger, differences.champion, grid, (differences,), *nothing, _LINEAGE, CONFIDENCE)
+    return Evidence(
+        variant=differences.challenger, champion=differences.champion, grid=grid, differences=(differences,), measurement=None, cost=None,
+        champion_cost=None, gain=None, net_per_1k=None, net_per_1k_ci_low=None, net_per_1k_ci_high=None, net_vs_champion=None,
+        net_vs_champion_low=None, net_vs_champion_high=None, lineage=_LINEAGE, confidence=CONFIDENCE,
+    )  # fmt: skip
 
 
 def rates_of(pool: Pool, task: str, n_reps: int) -> Iterator[Rate]:

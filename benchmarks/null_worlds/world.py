@@ -42,8 +42,12 @@ class Design:
             cluster_ids = np.repeat(np.arange(len(size)), size)
             set_ids = (cluster_ids // self.n_clusters).astype(np.int32)
         n = len(set_ids)
-        drawn = {"none": lambda: None, "lognormal": lambda: rng.lognormal(0.0, 1.0, n), "bounded": lambda: rng.uniform(0.5, 2.0, n)}
-        return Layout(n_sets, set_ids, cluster_ids, drawn[self.weights](), self.icc)
+        return Layout(n_sets, set_ids, cluster_ids, self._weights(rng, n), self.icc)
+
+    def _weights(self, rng: np.random.Generator, n: int) -> Floats | None:
+        if self.weights == "none":
+            return None
+        return rng.lognormal(0.0, 1.0, n) if self.weights == "lognormal" else rng.uniform(0.5, 2.0, n)
 
 
 @dataclass(frozen=True)

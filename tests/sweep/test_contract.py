@@ -41,14 +41,15 @@ def test_files_of_a_results_folder(swept: World) -> None:
     assert len(review) == len("standard-") + 8
     pages = {f"reviews/{review}/{name}" for name in words("signoff.json signoff.md signoff.html signoff.xml runbook.md alerts.yaml")}
     tables = {f"comparison.{suffix}" for suffix in ("csv", "json", "md")} | {"differences.parquet", "signoff.json", "signoff.md"}
-    replay = {"replay/contract.json", "replay/profile.json", "replay/traffic.arrow"}
-    assert found == {"sweep.json", ".lock", *pages, *tables, *replay}
+    tables |= {"over_time.csv", "fairness.csv", "fairness_to_overall.parquet"}
+    replay = {f"replay/{name}" for name in words("contract.json profile.json traffic.arrow missing_labels.parquet label_age.parquet")}
+    assert found == {"sweep.json", "composed.json", ".lock", *pages, *tables, *replay}
 
 
 def test_files_of_a_variant(swept: World) -> None:
-    wanted = {"config.yaml", "run.json", "run.log", "metrics.parquet", "measurement.json", "scores.arrow", "tallies.arrow"}
+    wanted = {"config.yaml", "run.json", "run.log", "metrics.parquet", "measurement.json", "scores.arrow", "tallies.arrow", "reference.arrow"}
     assert {f.name for f in swept.folder("champion").iterdir()} == wanted
-    assert {f.name for f in swept.folder("better").iterdir()} == wanted | {"paired.arrow"}
+    assert {f.name for f in swept.folder("better").iterdir()} == wanted | {"paired.arrow", "unlabelled.arrow"}
 
 
 def test_columns_of_the_comparison(swept: World) -> None:
