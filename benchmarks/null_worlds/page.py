@@ -18,6 +18,7 @@ from benchmarks.null_worlds.results import (
     Results,
     is_judged,
     is_miss,
+    is_null,
     is_often,
     mean_coverage,
 )
@@ -114,15 +115,15 @@ def _misses(found: Results) -> str:
     cells = [c for c in (*found.worlds, *found.windows, *found.fair) if is_miss(c)]
     if not cells:
         return "## Misses\n\nNone."
-    rows = [
-        [
-            f"`{c.metric}`", c.world.table, c.world.column, _percent(c.coverage), _percent(c.n_too_high / c.n_interval),
-            _percent(c.n_too_low / c.n_interval), f"{c.n_interval:,}",
-        ]
-        for c in cells
-    ]  # fmt: skip
+    rows = [[f"`{c.metric}`", c.world.table, c.world.column, *_miss_cells(c), f"{c.n_interval:,}"] for c in cells]
     header = ["metric", "table", "world", "coverage", "interval above the truth", "interval below it", "intervals"]
     return f"## Misses\n\n{_table(header, rows)}"
+
+
+def _miss_cells(c: Covered) -> list[str]:
+    if is_null(c):
+        return [f"above its null point in {_percent(c.n_interval / c.n_sets)}", "", ""]
+    return [_percent(share) for share in (c.coverage, c.n_too_high / c.n_interval, c.n_too_low / c.n_interval)]
 
 
 def _coverage_table(cells: Sequence[Covered]) -> str:
@@ -164,7 +165,7 @@ def _null_points(cells: Sequence[Covered]) -> str:
 
 
 def _null_cells(c: Covered) -> list[str]:
-    if getattr(c.world, "calibrated", False):
+    if is_null(c):
         share = c.n_interval / c.n_sets
         return ["0", _flagged(share, is_miss(c)), ""]
     covers = _flagged(c.coverage, is_miss(c)) if is_judged(c) else "–"

@@ -122,7 +122,10 @@ def auc_range(n_positive: Ints, n_negative: Ints, difference: Floats, n_unlabell
 
 
 def _auc(paired: PairedTally, every: slice, rows: UnlabelledSums) -> Range:
-    old, difference = paired.champion_ranks, auc_of(paired.challenger_ranks) - auc_of(paired.champion_ranks)
+    if paired.ranks is None:
+        unknown = np.full(len(rows.n), np.nan)
+        return unknown, unknown
+    old, difference = paired.ranks.champion, auc_of(paired.ranks.challenger) - auc_of(paired.ranks.champion)
     return auc_range(old.n_positive[every], old.n_negative[every], difference[every], rows.n)
 
 

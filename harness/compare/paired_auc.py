@@ -20,9 +20,9 @@ FEW_OF_A_CLASS = f"; fewer than {MIN_CLASS_ROWS} of a class: not gated"
 class PairedAuc(PairedMetric[PairedTally]):
     """Difference of AUC with DeLong's paired variance, normal on the scale of the difference.
 
-    Undefined when: a class is empty. No interval when a class has fewer than 2 rows, or when the variance is 0; the p-value is
-    then 1 if both rank all rows alike, else NaN. Fewer than 20 rows of a class: the method says "not gated". Of weighted or
-    clustered rows: Obuchowski's variance and Student's t of the clusters of the rarer class, less 1.
+    Undefined when: a class is empty, or rows were not ordered (metrics.auc.method=binned). No interval when a class has fewer than 2
+    rows, or when the variance is 0; the p-value is then 1 if both rank all rows alike, else NaN. Fewer than 20 rows of a class: the
+    method says "not gated". Of weighted or clustered rows: Obuchowski's variance and Student's t of the clusters of the rarer class, less 1.
     """
 
     name: ClassVar[str] = "auc"
@@ -34,8 +34,10 @@ class PairedAuc(PairedMetric[PairedTally]):
         if paired.totals is not None:
             few = np.where(fewest < MIN_CLASS_ROWS, FEW_OF_A_CLASS, "").astype(np.object_)
             return auc_estimate(paired.n, paired.champion_auc, paired.auc, fewest, few)
-        champion, challenger = auc_of(paired.champion_ranks), auc_of(paired.challenger_ranks)
-        variance = paired_delong_variance(paired)
+        if paired.ranks is None:
+            return _not_ordered(paired, fewest)
+        champion, challenger = auc_of(paired.ranks.champion), auc_of(paired.ranks.challenger)
+        variance = paired_delong_variance(paired.ranks)
         varies = variance > 0
         se = np.sqrt(np.where(varies, variance, np.nan))
         p_value = 2.0 * ndtr(-np.abs(challenger - champion) / se)
@@ -69,3 +71,9 @@ class PairedAuc(PairedMetric[PairedTally]):
         difference = estimate.challenger - estimate.champion
         half = ndtri(0.5 + confidence / 2) * estimate.se
         return (difference - half).clip(-1.0), (difference + half).clip(None, 1.0)
+
+
+def _not_ordered(paired: PairedTally, fewest: NDArray[np.int64]) -> Estimate:
+    unknown = np.full(len(fewest), np.nan)
+    method: NDArray[np.object_] = np.full(len(fewest), "undefined: binned AUCs have no paired difference", dtype=np.object_)
+    return Estimate(paired.n, unknown, unknown, unknown, unknown, method, fewest)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.records.tally import PairedTally, RankSums
+from harness.records.tally import PairedRanks, RankSums
 
 
 def exact(high: NDArray[np.int64], low: NDArray[np.int64]) -> NDArray[np.object_]:
@@ -27,7 +27,7 @@ def auc_of(ranks: RankSums) -> NDArray[np.float64]:
     return out
 
 
-def paired_delong_variance(paired: PairedTally) -> NDArray[np.float64]:
+def paired_delong_variance(ranks: PairedRanks) -> NDArray[np.float64]:
     """Return the variance of challenger AUC - champion AUC on the same rows.
 
     Formula: S10 / P + S01 / N, with S10 and S01 the sample variances, over positive and negative rows, of the difference of
@@ -42,11 +42,11 @@ def paired_delong_variance(paired: PairedTally) -> NDArray[np.float64]:
     -----
     DeLong, DeLong & Clarke-Pearson, Biometrics 44:837-845, 1988 (structural components), with the contrast (1, -1).
     """
-    old, new = paired.champion_ranks, paired.challenger_ranks
+    old, new = ranks.champion, ranks.challenger
     p, n = old.n_positive.astype(np.object_), old.n_negative.astype(np.object_)
     total = (new.sum_a - old.sum_a).astype(np.object_)  # sum of b is 2 P N - sum of a: its difference is -total
-    a2 = _squares(old.sum_a2_hi, old.sum_a2_lo, new.sum_a2_hi, new.sum_a2_lo, paired.cross_a_hi, paired.cross_a_lo)
-    b2 = _squares(old.sum_b2_hi, old.sum_b2_lo, new.sum_b2_hi, new.sum_b2_lo, paired.cross_b_hi, paired.cross_b_lo)
+    a2 = _squares(old.sum_a2_hi, old.sum_a2_lo, new.sum_a2_hi, new.sum_a2_lo, ranks.cross_a_hi, ranks.cross_a_lo)
+    b2 = _squares(old.sum_b2_hi, old.sum_b2_lo, new.sum_b2_hi, new.sum_b2_lo, ranks.cross_b_hi, ranks.cross_b_lo)
     positive = _variance_of_mean(p, p * a2 - total * total, n)
     negative = _variance_of_mean(n, n * b2 - total * total, p)
     return positive + negative

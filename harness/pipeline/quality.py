@@ -59,6 +59,7 @@ def run_quality(
     kept = None if conf.force else store.kept_scores(root, member.identity, member.folder)
     work = (member, champion, conf, prepared.folder, kept)
     outcome = run_child(score_and_reduce, work, conf.timeout_s, member.folder / store.LOG, on_rows)
+    (member.folder / store.RAW_SCORES).unlink(missing_ok=True)
     result: QualityResult | None = outcome.value
     record = RunRecord(
         variant=member.conf.label,
@@ -102,11 +103,11 @@ def score_and_reduce(
         store.link(kept, member.folder / store.SCORES)
         scores = store.read_scores(member.folder / store.SCORES)
     else:
-        scores = _scores(member.plan, prepared, channel)
+        scores = _scores(member.plan, prepared, member.folder / store.RAW_SCORES, channel)
     inference_s = time.perf_counter() - began
     check(scores, member.plan, prepared.classes)
     if kept is None:
-        store.write_scores(member.folder, scores)
+        scores = store.keep_scores(member.folder, scores)
     champion_scores = _kept_scores(champion)
     champion_threshold = _champion_threshold(champion)
     threshold = _threshold(member.conf, scores, prepared, conf, champion_scores, champion_threshold) if task == "binary" else None
@@ -119,7 +120,7 @@ def score_and_reduce(
         paired = paired_of(champion_scores, scores, both, champion_threshold, threshold, needs)
         files.write_columns(member.folder / store.PAIRED, to_columns(paired))
     # A pair on the very rows that are judged alone has ordered them already.
-    ordered = paired.challenger_ranks if isinstance(paired, PairedTally) and same_rows and not rows.is_designed else None
+    ordered = paired.ranks.challenger if isinstance(paired, PairedTally) and paired.ranks and same_rows and not rows.is_designed else None
     tally = tally_of(scores, rows, threshold, needs, ordered)
     files.write_columns(member.folder / store.TALLIES, to_columns(tally))
     channel.progress(prepared.n_rows)
@@ -135,7 +136,8 @@ def score_and_reduce(
     return QualityResult(threshold, n_judged, prepared.account.n_judged - n_judged, len(scores), inference_s, kept is not None)
 
 
-def _scores(plan: ScoringPlan, prepared: PreparedReplay, channel: Channel) -> NDArray[np.float32]:
+def _scores(plan: ScoringPlan, prepared: PreparedReplay, raw: Path, channel: Channel) -> NDArray[np.float32]:
+    """Score every row into a mapped file, so that memory does not grow with the rows."""
     from harness.inference.outputs import scores_of
     from harness.replay.prepared import open_tensor
 
@@ -159,7 +161,7 @@ def _scores(plan: ScoringPlan, prepared: PreparedReplay, channel: Channel) -> ND
                 f"model.output: '{plan.output}' gave {len(batch)} scores for {stop - start} rows, wanted one a row; name another output"
             )
         if scores is None:
-            scores = np.empty((prepared.n_rows, *batch.shape[1:]), np.float32)
+            scores = files.new_mapped(raw, np.float32, (prepared.n_rows, *batch.shape[1:]))
         scores[start:stop] = batch
         if time.monotonic() - reported > _REPORT_EVERY_S:
             reported = time.monotonic()

@@ -101,7 +101,7 @@ def _binary(scores: NDArray[np.float32], rows: Rows, threshold: float, needs: Ne
     from harness.tallies.binary import tally_binary
 
     cells = (rows.slice_ids, rows.window_ids, rows.grid)
-    with_ranks = needs.ranks and ranks is None and not rows.is_designed
+    with_ranks = _is_ordered(needs) and ranks is None and not rows.is_designed
     tally = tally_binary(scores, rows.labels, *cells, threshold, with_ranks=with_ranks)
     tally = tally if ranks is None else replace(tally, ranks=ranks)
     if rows.is_designed:
@@ -151,7 +151,7 @@ def paired_of(
     assert champion_threshold is not None
     assert threshold is not None
     both = (champion_scores, scores, rows.labels, *cells)
-    paired = tally_paired(*both, champion_threshold, threshold)
+    paired = tally_paired(*both, champion_threshold, threshold, with_ranks=_is_ordered(needs) and not rows.is_designed)
     if rows.is_designed:
         from harness.tallies.weighted import paired_totals, paired_weighted_auc
 
@@ -159,6 +159,11 @@ def paired_of(
         champion_auc, auc = paired_weighted_auc(*both, *design) if needs.ranks else (None, None)
         paired = replace(paired, totals=totals, champion_auc=champion_auc, auc=auc)
     return paired
+
+
+def _is_ordered(needs: Needs) -> bool:
+    """Say whether rows are ordered: always, so that stored results answer for AUC later, unless bins were asked for in its place."""
+    return needs.ranks or not needs.binned_auc
 
 
 def _top_k(needs: Needs, rows: Rows) -> int:

@@ -220,6 +220,24 @@ class BinaryTally:
 
 
 @dataclass(frozen=True)
+class PairedRanks:
+    """The ordered part of a pair on the same rows, [n_cells].
+
+    Args:
+        champion, challenger: rank sums of each.
+        cross_a_hi, cross_a_lo: sum over positives of a(champion) * a(challenger), as in `RankSums`.
+        cross_b_hi, cross_b_lo: sum over negatives of b(champion) * b(challenger).
+    """
+
+    champion: RankSums
+    challenger: RankSums
+    cross_a_hi: NDArray[np.int64]
+    cross_a_lo: NDArray[np.int64]
+    cross_b_hi: NDArray[np.int64]
+    cross_b_lo: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
 class PairedTally:
     """Champion and challenger on the same rows, per cell.
 
@@ -227,9 +245,7 @@ class PairedTally:
         cells: int64 [n_cells, 2, 2, 2], indexed [cell, label, champion predicted, challenger predicted].
         champion_log_loss, champion_brier: moments of the champion's per-row losses on these rows.
         log_loss, brier: moments of the per-row difference challenger - champion.
-        champion_ranks, challenger_ranks: rank sums of each on these rows.
-        cross_a_hi, cross_a_lo: sum over positives of a(champion) * a(challenger), as in `RankSums`.
-        cross_b_hi, cross_b_lo: sum over negatives of b(champion) * b(challenger).
+        ranks: the ordered part; None where the rows were not ordered.
         totals: with the components `PAIRED_COMPONENTS`; None where rows are neither weighted nor clustered.
         champion_auc, auc: of such rows, the champion's AUC and the difference challenger - champion; else None.
     """
@@ -239,12 +255,7 @@ class PairedTally:
     champion_brier: Moments
     log_loss: Moments
     brier: Moments
-    champion_ranks: RankSums
-    challenger_ranks: RankSums
-    cross_a_hi: NDArray[np.int64]
-    cross_a_lo: NDArray[np.int64]
-    cross_b_hi: NDArray[np.int64]
-    cross_b_lo: NDArray[np.int64]
+    ranks: PairedRanks | None
     totals: ClusterTotals | None = None
     champion_auc: ShareEstimate | None = None
     auc: ShareEstimate | None = None

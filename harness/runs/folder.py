@@ -127,6 +127,28 @@ def read_columns(path: Path) -> dict[str, NDArray[Any]]:
     return found
 
 
+def new_mapped(path: Path, dtype: Any, shape: tuple[int, ...]) -> NDArray[Any]:
+    """Map a new file of zeros for writing; its blocks are allotted first, since a full disk met through a map kills the process.
+
+    Raises
+    ------
+    ResultsError
+        When the disk has no room for it.
+    """
+    n_bytes = int(np.dtype(dtype).itemsize * np.prod(shape))
+    try:
+        with path.open("wb") as stream:
+            if n_bytes and hasattr(os, "posix_fallocate"):
+                os.posix_fallocate(stream.fileno(), 0, n_bytes)
+        return np.memmap(path, dtype, "r+" if n_bytes and hasattr(os, "posix_fallocate") else "w+", shape=shape)
+    except OSError as trouble:
+        path.unlink(missing_ok=True)
+        reason = trouble.strerror or str(trouble)
+        raise ResultsError(
+            f"results: {path} cannot be written ({reason}); free disk space or set results_dir to another folder"
+        ) from trouble
+
+
 def read_json(path: Path) -> dict[str, Any]:
     """Read a JSON object.
 

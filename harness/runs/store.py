@@ -37,6 +37,8 @@ SCORES, TALLIES, PAIRED, REFERENCE, UNLABELLED, METRICS, CONFUSION, WORST_SLICES
     "run.log",
 )
 
+RAW_SCORES = ".scores.raw"  # while a variant is being scored
+
 
 def variant_folder(root: Path, variant: str, identity: Identity) -> Path:
     """Return the folder of one variant under one identity."""
@@ -84,9 +86,11 @@ def _copy(source: Path, target: Path) -> None:
     shutil.copyfile(source, target)
 
 
-def write_scores(path: Path, scores: NDArray[np.float32]) -> None:
-    """Keep the scores of all prepared rows, float32 [n]."""
+def keep_scores(path: Path, scores: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Keep the scores of all prepared rows, float32 [n] or [n, n_classes], in place of the raw ones; return them mapped."""
     folder.write_columns(path / SCORES, {"score": scores})
+    (path / RAW_SCORES).unlink(missing_ok=True)
+    return read_scores(path / SCORES)
 
 
 def read_scores(file: Path) -> NDArray[np.float32]:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.records.tally import Grid, PairedTally
+from harness.records.tally import Grid, PairedRanks, PairedTally
 from harness.tallies.binary import moments_record, ranks_record
 from harness.tallies.checks import check_scores
 from kernels.paired_tally import paired_tally
@@ -25,6 +25,7 @@ def tally_paired(
     champion_threshold: float,
     challenger_threshold: float,
     *,
+    with_ranks: bool = True,
     n_threads: int | None = None,
 ) -> PairedTally:
     """Reduce two models' scores of the same rows to the paired tally of every (slice, window).
@@ -34,6 +35,7 @@ def tally_paired(
     champion_scores, challenger_scores : float32 [n_rows], from 0 to 1
     labels : int8 [n_rows]; 1 positive, 0 negative; mark rows that either model learned from with another value
     slice_ids, window_ids, grid, n_threads : as in `tally_binary`
+    with_ranks : also order the scores of both, for exact AUC and its paired variance
     champion_threshold, challenger_threshold : predicted positive when score >= float32(threshold)
 
     Raises
@@ -46,7 +48,7 @@ def tally_paired(
     >>> grid = Grid(("all",), ("all",), ("all",))
     >>> champion, challenger = np.array([0.9, 0.2], np.float32), np.array([0.4, 0.2], np.float32)
     >>> pair = tally_paired(champion, challenger, np.array([1, 0], np.int8), np.zeros((2, 1), np.uint16), None, grid, 0.5, 0.5)
-    >>> pair.cells[0].tolist(), int(pair.cross_a_lo[0])
+    >>> pair.cells[0].tolist(), int(pair.ranks.cross_a_lo[0])
     ([[[1, 0], [0, 0]], [[0, 0], [1, 0]]], 4)
     """
     check_scores("champion", champion_scores)
@@ -55,19 +57,18 @@ def tally_paired(
         champion_scores, challenger_scores, labels, slice_ids, window_ids, grid.n_slices, grid.n_windows,
         champion_threshold, challenger_threshold, n_threads=n_threads,
     )  # fmt: skip
-    champion_order = score_order(champion_scores, labels, n_threads=n_threads)
-    challenger_order = score_order(challenger_scores, labels, n_threads=n_threads)
-    cross = rank_cross(champion_order, challenger_order, slice_ids, window_ids, grid.n_slices, grid.n_windows, n_threads=n_threads)
+    ranks = None
+    if with_ranks:
+        champion_order = score_order(champion_scores, labels, n_threads=n_threads)
+        challenger_order = score_order(challenger_scores, labels, n_threads=n_threads)
+        cross = rank_cross(champion_order, challenger_order, slice_ids, window_ids, grid.n_slices, grid.n_windows, n_threads=n_threads)
+        sums = (cross.cross_a_hi, cross.cross_a_lo, cross.cross_b_hi, cross.cross_b_lo)
+        ranks = PairedRanks(ranks_record(cross.champion), ranks_record(cross.challenger), *sums)
     return PairedTally(
         cells=pairs.cells,
         champion_log_loss=moments_record(pairs.champion_log_loss),
         champion_brier=moments_record(pairs.champion_squared_error),
         log_loss=moments_record(pairs.log_loss),
         brier=moments_record(pairs.squared_error),
-        champion_ranks=ranks_record(cross.champion),
-        challenger_ranks=ranks_record(cross.challenger),
-        cross_a_hi=cross.cross_a_hi,
-        cross_a_lo=cross.cross_a_lo,
-        cross_b_hi=cross.cross_b_hi,
-        cross_b_lo=cross.cross_b_lo,
+        ranks=ranks,
     )

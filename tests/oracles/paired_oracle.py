@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.stats import norm
 
-from harness.records.tally import PairedTally
+from harness.records.tally import PairedRanks, PairedTally
 from tests.oracles.metric_oracle import (
     Ids,
     Labels,
@@ -41,12 +41,14 @@ def paired_tally_from_rows(
         champion_brier=moments([brier_old[rows] for rows in at]),
         log_loss=moments([(log_new - log_old)[rows] for rows in at]),
         brier=moments([(brier_new - brier_old)[rows] for rows in at]),
-        champion_ranks=rank_sums([(champion[rows], labels[rows]) for rows in at]),
-        challenger_ranks=rank_sums([(challenger[rows], labels[rows]) for rows in at]),
-        cross_a_hi=a[:, 0],
-        cross_a_lo=a[:, 1],
-        cross_b_hi=b[:, 0],
-        cross_b_lo=b[:, 1],
+        ranks=PairedRanks(
+            champion=rank_sums([(champion[rows], labels[rows]) for rows in at]),
+            challenger=rank_sums([(challenger[rows], labels[rows]) for rows in at]),
+            cross_a_hi=a[:, 0],
+            cross_a_lo=a[:, 1],
+            cross_b_hi=b[:, 0],
+            cross_b_lo=b[:, 1],
+        ),
     )
 
 

@@ -60,13 +60,13 @@ def test_paired_tally_equals_the_definition_and_its_margins_the_single_tallies(n
     np.testing.assert_array_equal(pair.cells, expected["cells"])
     np.testing.assert_allclose(np.stack([pair.brier.mean, pair.brier.m2], 1), expected["brier"], rtol=1e-10, atol=1e-13)
     crossed = rank_oracle.cross_sums(champion, challenger, labels, slice_ids, window_ids, grid.n_slices, n_windows)
-    np.testing.assert_array_equal(np.stack([pair.cross_a_lo, pair.cross_b_lo], 1), crossed)
+    np.testing.assert_array_equal(np.stack([pair.ranks.cross_a_lo, pair.ranks.cross_b_lo], 1), crossed)
     first = tally_binary(champion, labels, slice_ids, window_ids, grid, 0.4)
     second = tally_binary(challenger, labels, slice_ids, window_ids, grid, 0.6)
     np.testing.assert_array_equal(pair.cells.sum(axis=3), first.confusion)
     np.testing.assert_array_equal(pair.cells.sum(axis=2), second.confusion)
-    np.testing.assert_array_equal(pair.champion_ranks.sum_a2_lo, first.ranks.sum_a2_lo)
-    np.testing.assert_array_equal(pair.challenger_ranks.sum_b2_lo, second.ranks.sum_b2_lo)
+    np.testing.assert_array_equal(pair.ranks.champion.sum_a2_lo, first.ranks.sum_a2_lo)
+    np.testing.assert_array_equal(pair.ranks.challenger.sum_b2_lo, second.ranks.sum_b2_lo)
     np.testing.assert_allclose(pair.champion_log_loss.mean, first.log_loss.mean, rtol=1e-12)
 
 
