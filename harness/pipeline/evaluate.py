@@ -302,6 +302,12 @@ def _notes(conf: SweepConf, replay: ReplayProfile, price: Price | None, variants
         notes.append(f"gain: {gain_note}")
     if conf.price is not None and conf.price.requests_per_day is not None:
         notes.append(f"cost: the log's traffic scaled to {conf.price.requests_per_day:,.0f} requests a day (price.requests_per_day)")
+    bounds = [float(t.bound[0]) for v in variants if (t := getattr(v.tally, "binned_auc", None)) is not None]
+    if bounds:
+        notes.append(
+            f"auc: from bins of the score, as metrics.auc.method=binned asks, in memory that does not depend on the number of rows; over all"
+            f" rows the exact value differs by at most {max(bounds):.2g}"
+        )
     weak = sorted({m.protocol for v in variants if (m := v.measurement) and m.points and m.protocol not in DECIDING_PROTOCOLS})
     notes += [f"speed: protocol {protocol}, a first look; gates on cost and latency stay UNDECIDED on it" for protocol in weak]
     return tuple(notes)

@@ -117,7 +117,7 @@ def _binary(scores: NDArray[np.float32], rows: Rows, threshold: float, needs: Ne
         order = score_order(scores, rows.labels)
         curve = rank_curve_of(scores, rows.labels, order, *cells, tally.confusion, needs.max_fpr, needs.top_share)
         tally = replace(tally, curve=curve)
-    if needs.calibration:
+    if needs.calibration and not rows.is_designed:  # the one metric with a weighted form takes it from the totals
         from harness.tallies.ordered import calibration_of
 
         tally = replace(tally, calibration=calibration_of(scores, rows.labels, *cells))
