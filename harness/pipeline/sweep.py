@@ -191,7 +191,11 @@ def _say_plan(conf: SweepConf, plan: Plan) -> None:
         sum(c.width for c in (plan.log.column(name) for name in g.columns) if c) * (4 if g.dtype == "float" else 8) for g in plan.groups
     ]
     n_ids = 1 + len(conf.replay.slice_columns) + len(conf.replay.crosses)
-    row_bytes = sum(widths) + 2 * n_ids + 4 * bool(conf.replay.windows) + 8 * bool(conf.replay.timestamp) + 3
+    r = conf.replay
+    label_bytes = {"binary": 1, "multiclass": 4, "regression": 8}[r.task]
+    row_bytes = (
+        sum(widths) + 2 * n_ids + 4 * bool(r.windows) + 8 * (bool(r.timestamp) + bool(r.weight) + bool(r.cluster)) + 4 * label_bytes + 1
+    )
     onnx = [p for p in plan.plans if p.source == "onnx"]
     lines = [
         f"{conf.name}: {n_variants} variants: {', '.join(v.label for v in conf.variants)}",
