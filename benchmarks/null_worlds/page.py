@@ -264,7 +264,7 @@ def _verdict_table(rates: Sequence[Rate]) -> str:
 
 
 def _percent(share: float) -> str:
-    return "–" if math.isnan(share) else f"{100 * share:.1f}"
+    return "–" if math.isnan(share) else "< 0.1" if 0.0 < share < 0.0005 else f"{100 * share:.1f}"
 
 
 def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
