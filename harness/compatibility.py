@@ -30,6 +30,21 @@ def check_task(conf: SweepConf) -> None:
         raise ConfigError(
             "gain: weighted or clustered rows have no gain in this version; use gain=none, or leave replay.weight and cluster null"
         )
+    _check_search(conf)
+    _check_gates(conf, task)
+    combined(metric.needs() for metric in conf.metrics)
+
+
+def _check_search(conf: SweepConf) -> None:
+    search = conf.slice_search
+    if search is not None and conf.replay.weight is not None:
+        raise ConfigError(f"slice_search: its slices are not weighted, and replay.weight is '{conf.replay.weight}'; use slice_search=none")
+    if search is not None and search.against == "champion" and conf.champion is None:
+        raise ConfigError("slice_search.against: found champion, and there is none; name one with champion=NAME, or set against to null")
+
+
+def _check_gates(conf: SweepConf, task: str) -> None:
+    has_bins = any(getattr(metric, "method", None) == "binned" for metric in conf.metrics)
     for gate in conf.gates:
         judged = getattr(gate, "metric", None)
         if judged is not None and judged not in PAIRED_METRIC_NAMES[task]:
@@ -37,4 +52,8 @@ def check_task(conf: SweepConf) -> None:
                 f"review: '{conf.review}' has a gate on '{judged}', and task {task} compares {one_of(PAIRED_METRIC_NAMES[task], 20)};"
                 f" use review={'standard' if task == 'binary' else task}, or name one of them in a review of your own"
             )
-    combined(metric.needs() for metric in conf.metrics)
+        if judged == "auc" and has_bins:
+            raise ConfigError(
+                f"review: '{conf.review}' has a gate on 'auc', and AUC from bins has no paired difference; use metrics.auc.method=exact, or a"
+                " review that judges another metric"
+            )

@@ -229,41 +229,6 @@ def compose_sweep(overrides: Sequence[str], config_dirs: Sequence[str] = ()) -> 
     return read_sweep(combos[0].plain, variants, saved, composer.dirs, tuple(map(str, composer.user_dirs)))
 
 
-def compose_stored(
-    saved: Sequence[tuple[str, str]], kept: Sequence[str], given: Sequence[str], config_dirs: Sequence[str] = ()
-) -> SweepConf:
-    """Type the configuration that a sweep saved, with the groups that `given` overrides composed anew.
-
-    What is not named is as it was swept, whatever has become of its option's file.
-
-    Parameters
-    ----------
-    saved
-        Per variant its full name and the YAML that `SweepConf.saved` holds.
-    kept
-        The overrides of the sweep.
-    given
-        Overrides of today.
-
-    Raises
-    ------
-    ConfigError
-        When an override cannot be composed, or what it gives cannot be read.
-    """
-    trees = [tree for _, text in saved if isinstance(tree := OmegaConf.create(text), DictConfig)]
-    if given:
-        base = Composer(config_dirs).base([*kept, *given])
-        for key in dict.fromkeys(re.split(r"[=.@/]", line.lstrip("+~"))[0] for line in given):
-            for tree in trees:
-                tree[key] = base.tree[key]
-    composed = [Composed(tree, ()) for tree in trees]
-    dirs = (*map(Path, config_dirs), shipped_conf())
-    labels = [label for label, _ in saved]
-    variants = tuple(variant_of(c.plain, label) for c, label in zip(composed, labels, strict=True))
-    texts = tuple((label, OmegaConf.to_yaml(tree, resolve=False)) for label, tree in zip(labels, trees, strict=True))
-    return read_sweep(composed[0].plain, variants, texts, dirs, tuple(config_dirs))
-
-
 def _label(combo: Composed) -> str:
     name = Node(combo.plain.get("model"), "model").text("name")
     extra = [f"{k.removeprefix('model.')}={v}" for k, v in combo.swept if k != "model"]

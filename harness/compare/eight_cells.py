@@ -76,7 +76,7 @@ def eight_cells(paired: PairedTally, is_defined: NDArray[np.bool_], denominators
     >>> cross[0, 1, 1] = 4.0
     >>> totals = ClusterTotals(np.array([2]), np.array([[8.0, 2, *[0.0] * 10]]), cross)
     >>> zero = np.zeros(1)
-    >>> tally = PairedTally(np.ones((1, 2, 2, 2), np.int64), *[None] * 6, *[None] * 4, totals=totals)
+    >>> tally = PairedTally(np.ones((1, 2, 2, 2), np.int64), *[None] * 5, totals=totals)
     >>> eight_cells(tally, np.array([True]), (np.ones(8),)).unit
     array([2.])
     """
@@ -94,7 +94,7 @@ def eight_cells(paired: PairedTally, is_defined: NDArray[np.bool_], denominators
         cross=cross,
         unit=_unit(total, cross),
         factor=clusters / (clusters - 1),
-        degrees=degrees_of_freedom(effective, totals.n_clusters),
+        degrees=degrees_of_freedom(effective),
     )
 
 

@@ -31,6 +31,8 @@ class Estimate:
         Text; where there is no interval, why.
     n_fewest_class : int64, optional
         Rows of the rarer class, where the interval rests on both classes.
+    degrees : float64, optional
+        Of the Student's t that interval and p-value use, infinite for a normal one; NaN where nothing is inferred. None: all normal.
     """
 
     n: NDArray[np.int64]
@@ -40,6 +42,7 @@ class Estimate:
     p_value: NDArray[np.float64]
     method: NDArray[np.object_]
     n_fewest_class: NDArray[np.int64] | None = None
+    degrees: NDArray[np.float64] | None = None
 
 
 class PairedMetric(ABC, Generic[PairedT]):

@@ -76,7 +76,8 @@ def _rows_of(
 ) -> Iterator[FairnessRow]:
     for measure, names in MEASURES.items():
         kept = {name: slices[rates[name].n[slices] >= min_n] for name in names}
-        n_left_out = sum(int((rates[name].n[slices] > 0).sum()) - len(kept[name]) for name in names)
+        small = [(rates[name].n[slices] > 0) & (rates[name].n[slices] < min_n) for name in names]
+        n_left_out = int(np.logical_or.reduce(small).sum())
         n_slices, family = min(len(k) for k in kept.values()), sum(len(k) for k in kept.values())
         level = 1.0 - (1.0 - confidence) / max(family, 1)
         spreads = [_spread(rates[name], kept[name], level) for name in names] if n_slices >= 2 else []

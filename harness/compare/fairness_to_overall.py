@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from harness.compare.slice_rates import RATES, SliceRates
 from harness.records.fairness import ToOverall
+from harness.stats.mover import independent_difference
 from harness.stats.wilson import wilson_interval
 
 Floats = NDArray[np.float64]
@@ -71,7 +72,7 @@ def to_overall(rate: SliceRates, columns: Sequence[NDArray[np.intp]], confidence
 def newcombe_interval(counted: Ints, n: Ints, other_counted: Ints, other_n: Ints, confidence: float) -> tuple[Floats, Floats]:
     """Return the interval of the difference of two independent proportions from Wilson's interval of each.
 
-    Formula: with p, L, U of the first and q, l, u of the second, p - q - sqrt((p - L)² + (u - q)²) to p - q + sqrt((U - p)² + (q - l)²).
+    Formula: that of `independent_difference`.
 
     Parameters
     ----------
@@ -95,9 +96,8 @@ def newcombe_interval(counted: Ints, n: Ints, other_counted: Ints, other_n: Ints
     (array([0.0524]), array([0.3339]))
     """
     p, q = counted / np.where(n > 0, n, np.nan), other_counted / np.where(other_n > 0, other_n, np.nan)
-    (low, high), (other_low, other_high) = wilson_interval(counted, n, confidence), wilson_interval(other_counted, other_n, confidence)
-    difference = p - q
-    return difference - np.hypot(p - low, other_high - q), difference + np.hypot(high - p, q - other_low)
+    own, other = wilson_interval(counted, n, confidence), wilson_interval(other_counted, other_n, confidence)
+    return independent_difference(p, *own, q, *other)
 
 
 def _rest(values: NumbersT, columns: Sequence[NDArray[np.intp]]) -> NumbersT:

@@ -6,16 +6,16 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import stdtr
+from scipy.special import stdtr, stdtrit
 
+from harness.compare.eight_cells import LABEL
 from harness.compare.estimate import Bounds, Estimate
-from harness.compare.tango import tango_interval
 from harness.records.tally import ClusterTotals, ShareEstimate
-from harness.stats.effective_clusters import degrees_of_freedom, effective_clusters, t_quantiles
+from harness.stats.effective_clusters import FEW_CLUSTERS, FEW_EFFECTIVE, degrees_of_freedom, effective_clusters
 from harness.stats.linearised import MIN_CLUSTERS, linearised
 
 METHOD = "linearised, t"  # of the effective clusters less 1
-TANGO = "Tango score, effective n"
+AUC_NOT_RANKED = "undefined: the ranks of the scores were not kept"
 NOT_VARIED = "no interval: its linearised variance is 0"
 Case = tuple[NDArray[np.bool_], str]
 
@@ -35,8 +35,8 @@ class Ratios:
 def linearised_estimate(n: NDArray[np.int64], totals: ClusterTotals, ratios: Ratios) -> Estimate:
     """Return both ratios, the cluster-robust standard error of their difference and the p-value of its t test.
 
-    Undefined when: fewer than 2 rows, or none of weight. No standard error under 10 clusters or 2 effective ones, or where it would be 0;
-    the p-value is then 1 if the difference is 0, else NaN.
+    Undefined when: fewer than 2 rows, or none of weight. No standard error under 10 effective clusters in the denominator, or where it
+    would be 0; the p-value is then 1 if the difference is 0, else NaN.
 
     Examples
     --------
@@ -55,39 +55,14 @@ def linearised_estimate(n: NDArray[np.int64], totals: ClusterTotals, ratios: Rat
     champion = np.full(len(n), np.nan)
     np.divide(totals.total @ ratios.champion, weight, out=champion, where=is_defined)
     change = np.where(is_defined, change, np.nan)
-    undefined = [(~is_defined, "undefined: fewer than 2 rows")]
-    return t_estimate(n, champion, change, variance, _effective(totals, ratios), totals.n_clusters, METHOD, undefined)
-
-
-def linearised_bounds(totals: ClusterTotals, ratios: Ratios, estimate: Estimate, confidence: NDArray[np.float64]) -> Bounds:
-    """Return the t interval of the difference; NaN where the standard error is."""
-    return t_bounds(estimate, _effective(totals, ratios), totals.n_clusters, confidence)
-
-
-def tango_where_unvaried(
-    totals: ClusterTotals, ratios: Ratios, estimate: Estimate, bounds: Bounds, confidence: NDArray[np.float64]
-) -> Bounds:
-    """Return the bounds, Tango's in their place where no linearised variance is but a share has one: all rows of weight change alike.
-
-    Trials are the effective clusters, rounded down, as if the rows of a cluster always went together.
-    """
-    alike = estimate.method == TANGO
-    effective = np.where(alike, _effective(totals, ratios), 0.0)
-    n = np.floor(effective).astype(np.int64)
-    change = np.where(alike, np.rint(estimate.challenger - estimate.champion), 0.0)
-    low, high = tango_interval(n * (change > 0), n * (change < 0), n, confidence)
-    return np.where(alike, low, bounds[0]), np.where(alike, high, bounds[1])
-
-
-def with_tango(estimate: Estimate) -> Estimate:
-    """Return the estimate of a share, which has Tango's interval where its linearised variance is 0 at a change of -1, 0 or 1."""
-    change = estimate.challenger - estimate.champion
-    alike = (estimate.method == NOT_VARIED) & (change == np.rint(change))
-    return replace(estimate, method=np.where(alike, TANGO, estimate.method).astype(np.object_))
+    degrees = degrees_of_freedom(effective_clusters(totals.total, totals.cross, ratios.rows))
+    cases = [(~is_defined, "undefined: fewer than 2 rows"), *few_clusters(totals.n_clusters, degrees)]
+    return t_estimate(n, champion, change, variance, degrees, METHOD, cases)
 
 
 def auc_estimate(
     n: NDArray[np.int64],
+    totals: ClusterTotals,
     champion: ShareEstimate | None,
     change: ShareEstimate | None,
     fewest: NDArray[np.int64],
@@ -95,24 +70,33 @@ def auc_estimate(
 ) -> Estimate:
     """Return both AUCs, Obuchowski's standard error of their difference and the p-value of its t test.
 
+    Degrees of freedom are the effective clusters of the class that has fewer of them (`totals` begin with the eight cells), less 1.
     `fewest` is the number of rows of the rarer class, `few` is added to the method; without estimates everything is undefined.
     """
     if champion is None or change is None:
         nan = np.full(len(n), np.nan)
-        return Estimate(n, nan, nan, nan, nan, np.full(len(n), "undefined: the ranks of the scores were not kept", np.object_), fewest)
-    cases = [(fewest == 0, "undefined: one class only"), (fewest < 2, "no interval: fewer than 2 rows of a class")]
-    clusters = change.n_clusters.astype(np.float64)
-    found = t_estimate(n, champion.value, change.value, change.variance, clusters, change.n_clusters, "paired Obuchowski, t", cases)
+        return Estimate(n, nan, nan, nan, nan, np.full(len(n), AUC_NOT_RANKED, np.object_), fewest)
+    total, cross = totals.total[:, :8], totals.cross[:, :8, :8]
+    degrees = degrees_of_freedom(np.minimum(effective_clusters(total, cross, LABEL), effective_clusters(total, cross, 1.0 - LABEL)))
+    cases = [
+        (fewest == 0, "undefined: one class only"),
+        (fewest < 2, "no interval: fewer than 2 rows of a class"),
+        *few_clusters(totals.n_clusters, degrees),
+    ]
+    found = t_estimate(n, champion.value, change.value, change.variance, degrees, "paired Obuchowski, t", cases)
     method = np.where(np.isfinite(found.se), found.method + few, found.method).astype(np.object_)
     return replace(found, method=method, n_fewest_class=fewest)
 
 
-def auc_bounds(estimate: Estimate, change: ShareEstimate | None, confidence: NDArray[np.float64]) -> Bounds:
+def auc_bounds(estimate: Estimate, confidence: NDArray[np.float64]) -> Bounds:
     """Return the t interval of the difference of AUC, cut at -1 and 1."""
-    if change is None:
-        return estimate.se, estimate.se
-    low, high = t_bounds(estimate, change.n_clusters.astype(np.float64), change.n_clusters, confidence)
+    low, high = t_bounds(estimate, confidence)
     return low.clip(-1.0), high.clip(None, 1.0)
+
+
+def few_clusters(n_clusters: NDArray[np.int64], degrees: NDArray[np.float64]) -> list[Case]:
+    """Return the cases in which there are too few clusters for any interval, and what is said of them."""
+    return [(n_clusters < MIN_CLUSTERS, FEW_CLUSTERS), (np.isnan(degrees), FEW_EFFECTIVE)]
 
 
 def t_estimate(
@@ -120,35 +104,24 @@ def t_estimate(
     champion: NDArray[np.float64],
     change: NDArray[np.float64],
     variance: NDArray[np.float64],
-    effective: NDArray[np.float64],
-    n_clusters: NDArray[np.int64],
+    degrees: NDArray[np.float64],
     method: str,
     cases: list[Case],
 ) -> Estimate:
-    """Return what a difference with a variance of its own amounts to, tested by Student's t with `effective` - 1 degrees of freedom."""
-    degrees = degrees_of_freedom(effective, n_clusters)
+    """Return what a difference with a variance of its own amounts to, tested by Student's t; NaN degrees are too few for that."""
     varies = variance > 0
     se = np.sqrt(np.where(varies & np.isfinite(degrees) & np.isfinite(change), variance, np.nan))
     p_value = 2.0 * stdtr(degrees, -np.abs(change) / se)
     p_value[(variance == 0) & (change == 0)] = 1.0
-    cases = [
-        *cases,
-        (n_clusters < MIN_CLUSTERS, f"no interval: fewer than {MIN_CLUSTERS} clusters"),
-        (np.isnan(degrees), "no interval: nearly all weight is in one cluster"),
-        (~varies, NOT_VARIED),
-    ]
     texts: NDArray[np.object_] = np.full(len(n), method, dtype=np.object_)
-    for holds, text in reversed(cases):
+    for holds, text in reversed([*cases, (~varies, NOT_VARIED)]):
         texts[holds] = text
-    return Estimate(n, champion, champion + change, se, np.asarray(p_value, np.float64), texts)
+    return Estimate(n, champion, champion + change, se, np.asarray(p_value, np.float64), texts, degrees=degrees)
 
 
-def t_bounds(estimate: Estimate, effective: NDArray[np.float64], n_clusters: NDArray[np.int64], confidence: NDArray[np.float64]) -> Bounds:
+def t_bounds(estimate: Estimate, confidence: NDArray[np.float64]) -> Bounds:
     """Return the t interval of the difference, float64 [n_cells], at a level per cell; NaN where the standard error is."""
     change = estimate.challenger - estimate.champion
-    half = t_quantiles(effective, n_clusters, confidence) * estimate.se
+    degrees = np.full(len(change), np.nan) if estimate.degrees is None else estimate.degrees
+    half = stdtrit(degrees, 0.5 + confidence / 2) * estimate.se
     return np.asarray(change - half, np.float64), np.asarray(change + half, np.float64)
-
-
-def _effective(totals: ClusterTotals, ratios: Ratios) -> NDArray[np.float64]:
-    return effective_clusters(totals.total, totals.cross, ratios.rows.astype(np.float64))

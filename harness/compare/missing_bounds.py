@@ -129,6 +129,10 @@ def _auc(paired: PairedTally, every: slice, rows: UnlabelledSums) -> Range:
     return auc_range(old.n_positive[every], old.n_negative[every], difference[every], rows.n)
 
 
+def _mirrored(found: Range) -> Range:
+    return -found[1], -found[0]
+
+
 def _share(part: NDArray[np.generic], whole: Ints) -> Floats:
     share = np.full(len(whole), np.nan)
     np.divide(part, whole, out=share, where=np.asarray(whole > 0))
@@ -139,6 +143,7 @@ _RULES: dict[str, Rule] = {
     "accuracy": lambda paired, every, rows: accuracy_range(paired.cells[every], rows),
     "selection_rate": lambda paired, every, rows: selection_rate_range(paired.cells[every], rows),
     "recall": lambda paired, every, rows: class_rate_range(paired.cells[every, 1], rows),
+    "fnr": lambda paired, every, rows: _mirrored(class_rate_range(paired.cells[every, 1], rows)),
     "fpr": lambda paired, every, rows: class_rate_range(paired.cells[every, 0], rows),
     "log_loss": lambda paired, every, rows: mean_range(paired.n[every], paired.log_loss.mean[every], rows, rows.log_loss),
     "brier": lambda paired, every, rows: mean_range(paired.n[every], paired.brier.mean[every], rows, rows.brier),

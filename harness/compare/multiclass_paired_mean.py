@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.compare.estimate import Bounds, Estimate, PairedMetric
-from harness.compare.linearised_difference import Ratios, linearised_bounds, linearised_estimate
+from harness.compare.linearised_difference import Ratios, linearised_estimate, t_bounds
 from harness.compare.multiclass_paired_share import N_COMPONENTS
 from harness.compare.paired_mean import mean_estimate, mean_interval
 from harness.records.tally import Moments
@@ -39,7 +39,7 @@ class PairedClassMean(PairedMetric[PairedMulticlassTally]):
         """Return the t interval of the mean difference; NaN where the standard error is."""
         if paired.totals is None:
             return mean_interval(self.moments(paired)[1], estimate, confidence)
-        return linearised_bounds(paired.totals, self._ratios(), estimate, confidence)
+        return t_bounds(estimate, confidence)
 
     def _ratios(self) -> Ratios:
         """Return the coefficients of the champion's mean, of the difference and of all rows."""

@@ -10,15 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.compare.estimate import Bounds, Estimate, PairedMetric
-from harness.compare.linearised_difference import Ratios, linearised_bounds, linearised_estimate, tango_where_unvaried, with_tango
 from harness.compare.paired_share import Table, share_estimate, share_interval
+from harness.compare.weighted_share import ShareWeights, weighted_share_bounds, weighted_share_estimate
 from harness.records.task_tally import PairedMulticlassTally
 
 N_COMPONENTS = 12  # of `PairedMulticlassTally.totals`
 
 
 class PairedClassShare(PairedMetric[PairedMulticlassTally]):
-    """A share of the same rows for both variants; as `PairedShare`, and linearised where rows are weighted or clustered.
+    """A share of the same rows for both variants; as `PairedShare`, weighted and clustered rows included.
 
     Undefined when: fewer than 2 rows.
     """
@@ -32,19 +32,18 @@ class PairedClassShare(PairedMetric[PairedMulticlassTally]):
     def estimate(self, paired: PairedMulticlassTally) -> Estimate:
         """Return both shares, the standard error of their difference and the p-value."""
         plain = share_estimate(self.table(paired))
-        return plain if paired.totals is None else with_tango(linearised_estimate(plain.n, paired.totals, self._ratios()))
+        return plain if paired.totals is None else weighted_share_estimate(plain.n, paired.totals, self._weights())
 
     def interval(self, paired: PairedMulticlassTally, estimate: Estimate, confidence: NDArray[np.float64]) -> Bounds:
-        """Return Tango's score interval, or Student's t over clusters; NaN where the difference is not defined."""
+        """Return Tango's score interval; NaN where the difference is not defined."""
         if paired.totals is None:
             return share_interval(self.table(paired), confidence)
-        low, high = linearised_bounds(paired.totals, self._ratios(), estimate, confidence)
-        return tango_where_unvaried(paired.totals, self._ratios(), estimate, (low.clip(-1.0), high.clip(None, 1.0)), confidence)
+        return weighted_share_bounds(estimate.n, paired.totals, self._weights(), estimate, confidence)
 
-    def _ratios(self) -> Ratios:
-        """Return the coefficients of the champion's share, of the difference and of all rows."""
+    def _weights(self) -> ShareWeights:
+        """Return the coefficients of the four cells of the table."""
         neither, challenger, champion, both = np.eye(N_COMPONENTS)[self.first_component : self.first_component + 4]
-        return Ratios(champion + both, challenger - champion, neither + challenger + champion + both)
+        return ShareWeights(challenger, champion, both, neither + challenger + champion + both)
 
 
 class PairedMulticlassAccuracy(PairedClassShare):

@@ -25,6 +25,7 @@ def over_time(
     n_reference: int = 0,
     slice_by: str = ALL,
     slice_value: str = ALL,
+    is_clustered: bool = False,
 ) -> tuple[PeriodValue, ...]:
     """Return one metric on the reference and in every window, each with the difference of the last window to it.
 
@@ -44,6 +45,8 @@ def over_time(
         Its rows.
     slice_by, slice_value : str
         Which slice to follow.
+    is_clustered : bool
+        Whether rows are clustered: a user is then in several windows, which are not independent, and differences have no interval.
 
     Returns
     -------
@@ -70,6 +73,8 @@ def over_time(
     last = len(periods) - 1
     lows, highs = independent_difference(value[last], low[last], high[last], value, low, high)
     differences = value[last] - value
+    if is_clustered:
+        lows, highs = np.full_like(lows, np.nan), np.full_like(highs, np.nan)
     for array in (lows, highs, differences):
         array[last] = np.nan  # the last window is not independent of itself
     return tuple(

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
 from harness.compare.estimate import Bounds, Estimate, PairedMetric
-from harness.compare.linearised_difference import auc_bounds, auc_estimate
+from harness.compare.linearised_difference import AUC_NOT_RANKED, auc_bounds, auc_estimate
 from harness.compare.placement_covariance import auc_of, paired_delong_variance
 from harness.records.metric import MIN_CLASS_ROWS
 from harness.records.tally import PairedTally
@@ -20,9 +20,10 @@ FEW_OF_A_CLASS = f"; fewer than {MIN_CLASS_ROWS} of a class: not gated"
 class PairedAuc(PairedMetric[PairedTally]):
     """Difference of AUC with DeLong's paired variance, normal on the scale of the difference.
 
-    Undefined when: a class is empty, or rows were not ordered (metrics.auc.method=binned). No interval when a class has fewer than 2
-    rows, or when the variance is 0; the p-value is then 1 if both rank all rows alike, else NaN. Fewer than 20 rows of a class: the
-    method says "not gated". Of weighted or clustered rows: Obuchowski's variance and Student's t of the clusters of the rarer class, less 1.
+    Undefined when: a class is empty, or the ranks of the scores were not kept (as with metrics.auc.method=binned). No interval when a class
+    has fewer than 2 rows, or when the variance is 0; the p-value is then 1 if both rank all rows alike, else NaN. Fewer than 20 rows of a
+    class: the method says "not gated". Of weighted or clustered rows: Obuchowski's variance and Student's t of the effective clusters less 1,
+    those of the class that has fewer; no interval under 10 of them.
     """
 
     name: ClassVar[str] = "auc"
@@ -33,7 +34,7 @@ class PairedAuc(PairedMetric[PairedTally]):
         fewest = np.minimum(paired.cells[:, 0].sum(axis=(1, 2)), paired.cells[:, 1].sum(axis=(1, 2)))
         if paired.totals is not None:
             few = np.where(fewest < MIN_CLASS_ROWS, FEW_OF_A_CLASS, "").astype(np.object_)
-            return auc_estimate(paired.n, paired.champion_auc, paired.auc, fewest, few)
+            return auc_estimate(paired.n, paired.totals, paired.champion_auc, paired.auc, fewest, few)
         if paired.ranks is None:
             return _not_ordered(paired, fewest)
         champion, challenger = auc_of(paired.ranks.champion), auc_of(paired.ranks.challenger)
@@ -67,7 +68,7 @@ class PairedAuc(PairedMetric[PairedTally]):
     def interval(self, paired: PairedTally, estimate: Estimate, confidence: NDArray[np.float64]) -> Bounds:
         """Return the normal interval of the difference (Student's over clusters), cut at -1 and 1; NaN where the standard error is."""
         if paired.totals is not None:
-            return auc_bounds(estimate, paired.auc, confidence)
+            return auc_bounds(estimate, confidence)
         difference = estimate.challenger - estimate.champion
         half = ndtri(0.5 + confidence / 2) * estimate.se
         return (difference - half).clip(-1.0), (difference + half).clip(None, 1.0)
@@ -75,5 +76,5 @@ class PairedAuc(PairedMetric[PairedTally]):
 
 def _not_ordered(paired: PairedTally, fewest: NDArray[np.int64]) -> Estimate:
     unknown = np.full(len(fewest), np.nan)
-    method: NDArray[np.object_] = np.full(len(fewest), "undefined: binned AUCs have no paired difference", dtype=np.object_)
+    method: NDArray[np.object_] = np.full(len(fewest), AUC_NOT_RANKED, dtype=np.object_)
     return Estimate(paired.n, unknown, unknown, unknown, unknown, method, fewest)

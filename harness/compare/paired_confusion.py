@@ -12,6 +12,7 @@ from harness.compare.eight_cells import BITS, EightCells, eight_cells
 from harness.compare.estimate import Bounds, Estimate, PairedMetric
 from harness.compare.rising_root import rising_root
 from harness.records.tally import PairedTally
+from harness.stats.effective_clusters import FEW_CLUSTERS, FEW_EFFECTIVE
 from harness.stats.linearised import MIN_CLUSTERS, gradient
 
 Floats = NDArray[np.float64]
@@ -37,8 +38,8 @@ class PairedConfusion(PairedMetric[PairedTally]):
     added row has the weight that comes and goes together (`EightCells.unit`). With weights of 1 it is the same but for the factor
     G / (G - 1) and t.
 
-    Undefined when: fewer than 2 rows, or a denominator is 0 for one of the two (`no_denominator` says which). No interval under 10 clusters
-    or 2 effective ones.
+    Undefined when: fewer than 2 rows, or a denominator is 0 for one of the two (`no_denominator` says which). No interval under 10
+    effective clusters in the smallest denominator.
 
     Notes
     -----
@@ -71,6 +72,7 @@ class PairedConfusion(PairedMetric[PairedTally]):
             se=np.where(usable & (se > 0), se, np.nan),
             p_value=np.where(usable, self._p_value(rows, challenger - champion), np.nan),
             method=self._method(paired, is_defined, rows),
+            degrees=None if paired.totals is None else rows.degrees,
         )
 
     def interval(self, paired: PairedTally, estimate: Estimate, confidence: Floats) -> Bounds:
@@ -113,8 +115,8 @@ class PairedConfusion(PairedMetric[PairedTally]):
     def _method(self, paired: PairedTally, is_defined: NDArray[np.bool_], rows: EightCells) -> NDArray[np.object_]:
         texts = [(paired.n < 2, "undefined: fewer than 2 rows"), (~is_defined, f"undefined: {self.no_denominator}")]
         if paired.totals is not None:
-            texts.append((paired.totals.n_clusters < MIN_CLUSTERS, f"no interval: fewer than {MIN_CLUSTERS} clusters"))
-            texts.append((np.isnan(rows.degrees), "no interval: nearly all weight is in one cluster"))
+            texts.append((paired.totals.n_clusters < MIN_CLUSTERS, FEW_CLUSTERS))
+            texts.append((np.isnan(rows.degrees), FEW_EFFECTIVE))
         method: NDArray[np.object_] = np.full(len(is_defined), METHOD if paired.totals is None else WEIGHTED, dtype=np.object_)
         for holds, text in reversed(texts):
             method[holds] = text

@@ -134,6 +134,7 @@ def paired_differences(
         p_value_corrected=holm(estimate.p_value.reshape(-1, n_windows), n_family).reshape(-1),
         correction="holm",
         n_fewest_class=estimate.n_fewest_class,
+        degrees=estimate.degrees,
     )
 
 

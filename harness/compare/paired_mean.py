@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy.special import stdtr, stdtrit
 
 from harness.compare.estimate import Bounds, Estimate, PairedMetric
-from harness.compare.linearised_difference import Ratios, linearised_bounds, linearised_estimate
+from harness.compare.linearised_difference import Ratios, linearised_estimate, t_bounds
 from harness.records.tally import PAIRED_COMPONENTS, Moments, PairedTally
 
 _COMPONENTS = np.eye(len(PAIRED_COMPONENTS))
@@ -47,7 +47,7 @@ class PairedMean(PairedMetric[PairedTally]):
     def interval(self, paired: PairedTally, estimate: Estimate, confidence: NDArray[np.float64]) -> Bounds:
         """Return the t interval of the mean difference; NaN where the standard error is."""
         if paired.totals is not None:
-            return linearised_bounds(paired.totals, self._ratios(), estimate, confidence)
+            return t_bounds(estimate, confidence)
         return mean_interval(self.moments(paired)[1], estimate, confidence)
 
     def _ratios(self) -> Ratios:
@@ -71,6 +71,7 @@ def mean_estimate(n: NDArray[np.int64], champion: Moments, difference: Moments) 
         se=se,
         p_value=np.asarray(p_value, dtype=np.float64),
         method=method,
+        degrees=degrees,
     )
 
 

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.compare.estimate import Bounds, Estimate, PairedMetric
-from harness.compare.linearised_difference import t_bounds, t_estimate
+from harness.compare.linearised_difference import few_clusters, t_bounds, t_estimate
 from harness.records.task_tally import PAIRED_REGRESSION_COMPONENTS, PairedRegressionTally
-from harness.stats.effective_clusters import effective_clusters
-from harness.stats.linearised import MIN_CLUSTERS, linearised
+from harness.stats.effective_clusters import degrees_of_freedom, effective_clusters, fewest_effective
+from harness.stats.linearised import linearised
 from harness.stats.resolved import resolved_variance
 
 Complex = NDArray[np.complex128]
@@ -23,8 +23,9 @@ METHOD = "paired, linearised, t"  # of the effective clusters less 1; of plain r
 class PairedRegression(PairedMetric[PairedRegressionTally]):
     """A metric of numbers whose paired difference is a formula of sums over the rows that both variants have predicted.
 
-    Undefined when: the cell has fewer than 2 rows. No standard error where clusters are named and there are fewer than 10, where nearly all
-    weight is in one, or where the variance cannot be told from rounding; the p-value is then 1 if the difference is 0, else NaN.
+    Undefined when: the cell has fewer than 2 rows. No standard error where rows are clustered or weighted and there are fewer than
+    10 effective clusters (rows) in the denominator, or where the variance cannot be told from rounding; the p-value is then 1 if the
+    difference is 0, else NaN.
 
     Attributes
     ----------
@@ -59,12 +60,15 @@ class PairedRegression(PairedMetric[PairedRegressionTally]):
         undefined = self.undefined(paired)
         is_undefined = np.logical_or.reduce([case for case, _ in undefined])
         value, change, variance = (np.where(is_undefined, np.nan, x) for x in (value, change, variance))
-        effective, counted = self._effective(paired)
-        return t_estimate(self.rows(paired), value, change, variance, effective, counted, METHOD, undefined)
+        effective = effective_clusters(total[:, :1], cross[:, :1, :1], np.ones(1))
+        degrees = degrees_of_freedom(effective, fewest_effective(effective, n_clusters, paired.is_clustered))
+        few = few_clusters(n_clusters, degrees)
+        few[0] = (few[0][0] & paired.is_clustered, few[0][1])
+        return t_estimate(self.rows(paired), value, change, variance, degrees, METHOD, [*undefined, *few])
 
     def interval(self, paired: PairedRegressionTally, estimate: Estimate, confidence: NDArray[np.float64]) -> Bounds:
         """Return the t interval of the difference; NaN where the standard error is."""
-        return t_bounds(estimate, *self._effective(paired), confidence)
+        return t_bounds(estimate, confidence)
 
     def _sums(self, paired: PairedRegressionTally) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]]:
         """Return total and cross of the components, NaN where they overflow, and the clusters (rows, where there are none)."""
@@ -72,9 +76,3 @@ class PairedRegression(PairedMetric[PairedRegressionTally]):
         total, cross = paired.totals.total[:, own], paired.totals.cross[:, own][:, :, own]
         n_clusters = np.where(paired.is_clustered, paired.totals.n_clusters, self.rows(paired))
         return np.where(np.isfinite(total), total, np.nan), np.where(np.isfinite(cross), cross, np.nan), n_clusters
-
-    def _effective(self, paired: PairedRegressionTally) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-        """Return the effective clusters, and how many there are; rows that are no clusters need not be ten."""
-        total, cross, n_clusters = self._sums(paired)
-        effective = effective_clusters(total[:, :1], cross[:, :1, :1], np.ones(1))
-        return effective, np.where(paired.is_clustered, n_clusters, np.maximum(n_clusters, MIN_CLUSTERS))

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.compare.estimate import Bounds, Estimate, PairedMetric
-from harness.compare.linearised_difference import Ratios, linearised_bounds, linearised_estimate, tango_where_unvaried, with_tango
 from harness.compare.tango import mcnemar_p_value, tango_interval
+from harness.compare.weighted_share import ShareWeights, weighted_share_bounds, weighted_share_estimate
 from harness.records.tally import PAIRED_COMPONENTS, PairedTally
 
 N_CELLS = 8  # of `PairedTally.cells`, the first components
@@ -22,8 +22,9 @@ class PairedShare(PairedMetric[PairedTally]):
     Undefined when: fewer than 2 rows are in the denominator. `se` is sqrt((b + c) / n - (b - c)² / n²) / sqrt(n) from the
     discordant counts b and c, NaN where it would be 0.
 
-    Of weighted or clustered rows: shares of weight, with the linearised standard error and Student's t of the effective clusters less 1;
-    where no row is discordant, Tango's interval with the effective clusters in place of rows.
+    Of weighted or clustered rows: shares of weight, with the linearised standard error; interval and test are the same score ones of the
+    rows that the design effect leaves, with Student's t of the effective clusters less 1 (`weighted_share_bounds`). No interval under 10
+    effective clusters in the denominator.
     """
 
     @abstractmethod
@@ -31,22 +32,21 @@ class PairedShare(PairedMetric[PairedTally]):
         """Return int64 [n_cells, 2, 2]: rows [counted by the champion, counted by the challenger]."""
 
     def estimate(self, paired: PairedTally) -> Estimate:
-        """Return both shares, the standard error of their difference and McNemar's p-value (the t test's over clusters)."""
+        """Return both shares, the standard error of their difference and McNemar's p-value."""
         plain = share_estimate(self.table(paired.cells))
-        return plain if paired.totals is None else with_tango(linearised_estimate(plain.n, paired.totals, self._ratios()))
+        return plain if paired.totals is None else weighted_share_estimate(plain.n, paired.totals, self._weights())
 
     def interval(self, paired: PairedTally, estimate: Estimate, confidence: NDArray[np.float64]) -> Bounds:
-        """Return Tango's score interval, or Student's t over clusters; NaN where the difference is not defined."""
+        """Return Tango's score interval; NaN where the difference is not defined."""
         if paired.totals is None:
             return share_interval(self.table(paired.cells), confidence)
-        low, high = linearised_bounds(paired.totals, self._ratios(), estimate, confidence)
-        return tango_where_unvaried(paired.totals, self._ratios(), estimate, (low.clip(-1.0), high.clip(None, 1.0)), confidence)
+        return weighted_share_bounds(estimate.n, paired.totals, self._weights(), estimate, confidence)
 
-    def _ratios(self) -> Ratios:
+    def _weights(self) -> ShareWeights:
         """Return the coefficients of the shares: as `table` is a sum of cells, what it makes of one row in each."""
         table = np.zeros((len(PAIRED_COMPONENTS), 2, 2), np.int64)
         table[:N_CELLS] = self.table(np.eye(N_CELLS, dtype=np.int64).reshape(-1, 2, 2, 2))
-        return Ratios(table[:, 1].sum(axis=1), table[:, 0, 1] - table[:, 1, 0], table.sum(axis=(1, 2)))
+        return ShareWeights(table[:, 0, 1], table[:, 1, 0], table[:, 1, 1], table.sum(axis=(1, 2)))
 
 
 def share_estimate(table: Table) -> Estimate:

@@ -56,7 +56,7 @@ class SliceRates:
         total, cross, n_clusters = self.totals.total[slices], self.totals.cross[slices], self.totals.n_clusters[slices]
         share, variance = linearised(lambda t: (t @ numerator) / (t @ denominator), total, cross, n_clusters)
         effective = effective_clusters(total, cross, denominator)
-        quantile = t_quantiles(effective, n_clusters, confidence)
+        quantile = t_quantiles(effective, confidence)
         part, whole = total @ numerator, total @ denominator
         is_end = (part == 0) | (part == whole)
         p = np.where(is_end | ~(variance > 0), np.nan, share)

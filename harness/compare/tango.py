@@ -48,11 +48,23 @@ def tango_interval(
     (array([-0.124]), array([-0.0054]))
     """
     z = np.asarray(ndtri(0.5 + np.asarray(confidence, dtype=np.float64) / 2), dtype=np.float64)
-    b, c, rows = gained.astype(np.float64), lost.astype(np.float64), n.astype(np.float64)
-    low = _lower_bound(b, c, rows, z)
-    high = -_lower_bound(c, b, rows, z)
+    low, high = score_bounds(gained.astype(np.float64), lost.astype(np.float64), n.astype(np.float64), z)
     is_empty = n <= 0
     return np.where(is_empty, np.nan, low), np.where(is_empty, np.nan, high)
+
+
+def score_bounds(
+    gained: NDArray[np.float64], lost: NDArray[np.float64], n: NDArray[np.float64], quantile: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return Tango's bounds at a quantile, float64 [n_cells] each, of counts that need not be whole.
+
+    Examples
+    --------
+    >>> low, high = score_bounds(np.array([0.0]), np.array([0.5]), np.array([50.0]), np.array([1.96]))
+    >>> low.round(4), high.round(4)
+    (array([-0.0889]), array([0.0621]))
+    """
+    return _lower_bound(gained, lost, n, quantile), -_lower_bound(lost, gained, n, quantile)
 
 
 def _lower_bound(b: NDArray[np.float64], c: NDArray[np.float64], n: NDArray[np.float64], z: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -10,19 +10,18 @@ from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from harness.errors import ConfigError, did_you_mean, one_of
-from harness.metrics.linearised_interval import logit_bounds
+from harness.metrics.linearised_interval import decision_totals, logit_bounds, quantiles, too_few
 from harness.metrics.metric import BinaryMetric, Direction
 from harness.metrics.placement_variance import delong_variance
 from harness.metrics.values import FEWER_THAN_TWO, ONE_CLASS, Case, metric_values, ratio
 from harness.records.metric import MIN_CLASS_ROWS, MetricValues
 from harness.records.needs import Needs
-from harness.records.tally import BinaryTally, BinnedAuc, RankSums, ShareEstimate
-from harness.stats.effective_clusters import t_quantiles
-from harness.stats.linearised import MIN_CLUSTERS
+from harness.records.tally import BinaryTally, BinnedAuc, ClusterTotals, RankSums, ShareEstimate
 
 METHODS = ("exact", "binned")
 ROUNDING = 1e-12  # sums of weights that are not whole numbers reach an AUC of 1 up to this
 FEW_OF_A_CLASS = f"; fewer than {MIN_CLASS_ROWS} of a class: not gated"
+_POSITIVE = np.array([0.0, 0.0, 1.0, 1.0])  # of TN, FP, FN, TP
 
 
 @dataclass(frozen=True)
@@ -31,11 +30,12 @@ class Auc(BinaryMetric):
 
     Formula: sum of a / (2 P N), with a the doubled placement of a positive row among the negative ones; exact.
     The interval is expit(logit(auc) ± z * se / (auc * (1 - auc))) with DeLong's se. Of weighted or clustered rows it is the
-    share of the weight of pairs, with Obuchowski's se and Student's t of the clusters of the rarer class, less 1. `binned` takes the AUC of
-    scores in bins: its interval is made at both ends of what the exact AUC can be, and reaches from the lower to the upper.
+    share of the weight of pairs, with Obuchowski's se and Student's t of the effective clusters less 1, those of the class that has fewer.
+    `binned` takes the AUC of scores in bins: its interval is made at both ends of what the exact AUC can be, and reaches from the lower
+    to the upper.
 
     Undefined when: the cell has fewer than 2 rows, one class only, or its ranks (bins) were not kept. No interval when a class has
-    fewer than 2 rows, or at 0 and 1. With fewer than 20 rows of a class the method says "not gated".
+    fewer than 2 rows, or fewer than 10 effective clusters, or at 0 and 1. With fewer than 20 rows of a class the method says "not gated".
 
     Parameters
     ----------
@@ -72,17 +72,17 @@ class Auc(BinaryMetric):
 
     def compute(self, tally: BinaryTally, confidence: float, seed: int) -> MetricValues:
         """Return the AUC and its interval for every cell; `seed` is not used."""
-        is_designed = tally.totals is not None
+        totals = tally.totals
         if self.method == "binned":
-            if is_designed:
+            if totals is not None:
                 return self._nothing(tally, "binned scores have no weighted form; use metrics.auc.method=exact")
             binned = tally.binned_auc
             return (
                 self._nothing(tally, "the bins of the scores were not kept") if binned is None else self._binned(tally, binned, confidence)
             )
-        if is_designed and tally.auc is not None:
-            return self._of_weight(tally, tally.auc, confidence)
-        if is_designed or tally.ranks is None:
+        if totals is not None and tally.auc is not None:
+            return self._of_weight(tally, totals, tally.auc, confidence)
+        if totals is not None or tally.ranks is None:
             return self._nothing(tally, "the ranks of the scores were not kept")
         return self._from_ranks(tally, tally.ranks, confidence)
 
@@ -90,11 +90,10 @@ class Auc(BinaryMetric):
         auc = ratio(ranks.sum_a, 2 * ranks.n_positive * ranks.n_negative)
         return self._values(tally, auc, *logit_interval(auc, delong_variance(ranks), confidence), "DeLong, logit", [])
 
-    def _of_weight(self, tally: BinaryTally, auc: ShareEstimate, confidence: float) -> MetricValues:
-        quantile = t_quantiles(auc.n_clusters.astype(np.float64), auc.n_clusters, confidence)
+    def _of_weight(self, tally: BinaryTally, totals: ClusterTotals, auc: ShareEstimate, confidence: float) -> MetricValues:
+        quantile = quantiles(decision_totals(totals), [_POSITIVE, 1.0 - _POSITIVE], confidence)
         low, high = logit_bounds(auc.value, auc.variance, quantile)
-        few = (auc.n_clusters < MIN_CLUSTERS, f"no interval: fewer than {MIN_CLUSTERS} clusters have rows of both classes")
-        return self._values(tally, auc.value, low, high, "Obuchowski, logit, t", [few])
+        return self._values(tally, auc.value, low, high, "Obuchowski, logit, t", too_few(totals, quantile))
 
     def _binned(self, tally: BinaryTally, binned: BinnedAuc, confidence: float) -> MetricValues:
         lowest, highest = binned.value - binned.bound, binned.value + binned.bound

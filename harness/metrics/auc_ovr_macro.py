@@ -57,8 +57,7 @@ class AucOvrMacro(MulticlassMetric):
             low, high = logit_bounds(found.value, found.variance, float(ndtri(0.5 + confidence / 2)))
             method, few = self.interval, list[Case]()
         else:
-            effective = clusters_of_rarest(tally.totals, tally.confusion.shape[1])
-            quantile = t_quantiles(effective, found.n_clusters, confidence)
+            quantile = t_quantiles(clusters_of_rarest(tally.totals, tally.confusion.shape[1]), confidence)
             low, high = logit_bounds(found.value, found.variance, quantile)
             method, few = LOGIT, too_few(tally.totals, quantile)
         text = f"{method}; fewer than {MIN_CLASS_ROWS} of a class: not gated"

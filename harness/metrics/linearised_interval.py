@@ -11,7 +11,7 @@ from scipy.special import expit
 
 from harness.metrics.values import Case, ratio
 from harness.records.tally import ClusterTotals
-from harness.stats.effective_clusters import effective_clusters, t_quantiles
+from harness.stats.effective_clusters import FEW_CLUSTERS, FEW_EFFECTIVE, effective_clusters, t_quantiles
 from harness.stats.linearised import MIN_CLUSTERS, Formula, linearised
 from harness.stats.wilson import wilson_interval
 
@@ -31,20 +31,20 @@ def decision_totals(totals: ClusterTotals) -> ClusterTotals:
 
 
 def quantiles(totals: ClusterTotals, denominators: Sequence[Coefficients], confidence: float) -> NDArray[np.float64]:
-    """Return Student's quantile with the effective clusters less 1 of the smallest denominator; NaN where there are too few.
+    """Return Student's quantile with the effective clusters less 1 of the smallest denominator; NaN where those are fewer than 10.
 
     `totals` may have further components than `denominators`, which are of the first.
     """
     own = slice(0, len(denominators[0]))
     effective = np.stack([effective_clusters(totals.total[:, own], totals.cross[:, own, own], d) for d in denominators])
-    return t_quantiles(effective.min(axis=0), totals.n_clusters, confidence)
+    return t_quantiles(effective.min(axis=0), confidence)
 
 
 def too_few(totals: ClusterTotals, quantile: NDArray[np.float64]) -> list[Case]:
     """Return the cases in which there are too few clusters for any interval."""
     return [
-        (totals.n_clusters < MIN_CLUSTERS, f"no interval: fewer than {MIN_CLUSTERS} clusters"),
-        (np.isnan(quantile), "no interval: nearly all weight is in one cluster"),
+        (totals.n_clusters < MIN_CLUSTERS, FEW_CLUSTERS),
+        (np.isnan(quantile), FEW_EFFECTIVE),
     ]
 
 
@@ -52,7 +52,8 @@ def share_interval(numerator: Coefficients, denominator: Coefficients, totals: C
     """Return the interval of a share of weight, and the cases in which it has none.
 
     Formula: expit(logit(p) ± t se / (p (1 - p))) with the linearised se; at 0 and at 1, where that is 0, Wilson's interval with the
-    effective number of clusters in place of trials, as if the rows of a cluster always went together.
+    effective number of clusters in place of trials, as if the rows of a cluster always went together. None under 10 effective clusters
+    in the denominator: a recall may rest on three rows of four hundred.
 
     Parameters
     ----------

@@ -63,7 +63,7 @@ class ClassF1(MulticlassMetric):
         else:
             average = self.average(*np.split(tally.totals.total[:, : 3 * tally.confusion.shape[1]], 3, axis=1))
             spread, n_units, method = _cluster_spread(tally.totals, average), tally.totals.n_clusters, LOGIT
-            quantile = t_quantiles(self.effective(tally.totals, tally.confusion.shape[1]), n_units, confidence)
+            quantile = t_quantiles(self.effective(tally.totals, tally.confusion.shape[1]), confidence)
             few = too_few(tally.totals, quantile)
         low, high = logit_bounds(average.value, spread * ratio(n_units, n_units - 1), quantile)
         right = np.trace(tally.confusion, axis1=1, axis2=2)

@@ -12,7 +12,7 @@ from harness.metrics.metric import Metric, Task
 from harness.metrics.values import FEWER_THAN_TWO, Case, metric_values
 from harness.records.metric import MetricValues
 from harness.records.task_tally import REGRESSION_COMPONENTS, RegressionTally
-from harness.stats.effective_clusters import effective_clusters, t_quantiles
+from harness.stats.effective_clusters import FEW_CLUSTERS, FEW_EFFECTIVE, effective_clusters, fewest_effective, t_quantiles
 from harness.stats.linearised import MIN_CLUSTERS, linearised
 from harness.stats.resolved import resolved_variance
 
@@ -28,8 +28,8 @@ class RegressionMetric(Metric[RegressionTally]):
     interval is value * exp(± t se / value), which covers better: 30 rows with normal (Laplace) errors are covered in .93 (.89) of 3,000 worlds,
     and on the plain scale in .90 (.85) for `mse`.
 
-    Undefined when: the cell has fewer than 2 rows. No interval where clusters are named and there are fewer than 10, where nearly all weight
-    is in one, or where the variance cannot be told from rounding.
+    Undefined when: the cell has fewer than 2 rows. No interval where rows are clustered or weighted and there are fewer than 10
+    effective clusters (rows) in the denominator, or where the variance cannot be told from rounding.
 
     Attributes
     ----------
@@ -76,19 +76,19 @@ class RegressionMetric(Metric[RegressionTally]):
         low, high = self._bounds(value, quantile * np.sqrt(variance))
         undefined = [*self.undefined(tally, total), (~np.isfinite(value), BEYOND)]
         few = [
-            (tally.is_clustered & (n_clusters < MIN_CLUSTERS), f"no interval: fewer than {MIN_CLUSTERS} clusters"),
+            (tally.is_clustered & (n_clusters < MIN_CLUSTERS), FEW_CLUSTERS),
             (~has_spread, f"no interval: {BEYOND}"),
-            (np.isnan(quantile), "no interval: nearly all weight is in one row or cluster"),
+            (np.isnan(quantile), FEW_EFFECTIVE),
             (variance == 0, "no interval: the errors are the same in all rows, or nearly so"),
         ]
         return metric_values(self.name, value, low, high, self.method(tally), undefined, few)
 
     def _quantile(self, tally: RegressionTally, total: Floats, cross: Floats, n_clusters: NDArray[np.int64], confidence: float) -> Floats:
-        """Return Student's quantile; rows that are no clusters need not be ten."""
+        """Return Student's quantile; rows that are neither clustered nor weighted need not be ten."""
         denominator = np.zeros(len(self.components))
         denominator[0] = 1.0
         effective = effective_clusters(total, cross, denominator)
-        return t_quantiles(effective, np.where(tally.is_clustered, n_clusters, np.maximum(n_clusters, MIN_CLUSTERS)), confidence)
+        return t_quantiles(effective, confidence, fewest_effective(effective, n_clusters, tally.is_clustered))
 
     def _bounds(self, value: Floats, half: Floats) -> tuple[Floats, Floats]:
         if self.scale == "linear":

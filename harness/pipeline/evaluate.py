@@ -14,6 +14,7 @@ from harness.cost.price_sheet import Price
 from harness.gates.verdict import signoff, verdicts
 from harness.pipeline.missing import missing_of
 from harness.pipeline.money import Money, front_of, money_of, price_of
+from harness.pipeline.reduction import Paired
 from harness.pipeline.stored_variant import StoredVariant, load_variant
 from harness.pipeline.time_tables import over_time_of, retrain_of
 from harness.records.comparison import Comparison, ComparisonRow, MetricSummary
@@ -25,6 +26,7 @@ from harness.records.metric import Differences, MetricValues
 from harness.records.over_time import PeriodValue
 from harness.records.run import OK, RunRecord
 from harness.records.tally import ALL, BinaryTally
+from harness.records.task_tally import PairedMulticlassTally
 from harness.runs.manifest import Manifest, ReplayProfile, read_replay
 
 _HEADLINES = ("auc", "mae", "log_loss", "brier", "accuracy", "macro_f1", "rmse")
@@ -48,15 +50,17 @@ def evaluate(root: Path, conf: SweepConf, manifest: Manifest, n_unscored: int = 
     `n_unscored` variants of the sweep are not in `manifest`, because they have not been scored yet.
     """
     replay = read_replay(root)
-    variants = [load_variant(root, m.folder, conf, v, replay) for m, v in _pairs(manifest, conf) if m.status == OK]
-    differences = {v.label: _differences(v, conf, replay, sum(1 for o in variants if o.paired)) for v in variants}
+    has_champion = any(m.variant == conf.champion and m.status == OK for m in manifest.members)
+    variants = [load_variant(root, m.folder, conf, v, replay, has_champion) for m, v in _pairs(manifest, conf) if m.status == OK]
+    alone = conf.candidate if conf.candidate == manifest.candidate else None  # who was named before the data was seen
+    differences = {v.label: _differences(v, conf, replay, 1 if alone else sum(1 for o in variants if o.paired)) for v in variants}
     price = price_of(conf)
     money = money_of(variants, conf, price, replay)
     champion_variant = next((v for v in variants if v.label == conf.champion), None)
     evidence = [
         _evidence(v, champion_variant, differences[v.label], money, conf, manifest, replay) for v in variants if v.paired is not None
     ]
-    given = verdicts(evidence, conf.gates, conf.candidate)
+    given = verdicts(evidence, conf.gates, alone)
     n_failed = sum(m.status != OK for m in manifest.members)
     sign = signoff(
         conf.review,
@@ -96,13 +100,17 @@ def _pairs(manifest: Manifest, conf: SweepConf) -> list[tuple[Any, VariantConf]]
 def _differences(variant: StoredVariant, conf: SweepConf, replay: ReplayProfile, n_challengers: int) -> tuple[Differences, ...]:
     if variant.paired is None or conf.champion is None:
         return ()
-    names = [m.name for m in conf.metrics if m.name in PAIRED_METRICS[type(variant.paired)]]
-    # A candidate was named before the data was seen; without one, every challenger had its chance.
-    n_family = replay.grid.n_slices * n_challengers if n_challengers > 1 and conf.candidate is None else None
+    names = [m.name for m in conf.metrics if m.name in PAIRED_METRICS[type(variant.paired)] and _has_its_k(m.needs().top_k, variant.paired)]
+    n_family = replay.grid.n_slices * n_challengers if n_challengers > 1 else None
     return tuple(
         paired_differences(variant.paired, name, conf.champion, variant.label, conf.confidence, n_family, replay.grid.n_windows)
         for name in names
     )
+
+
+def _has_its_k(top_k: int | None, paired: Paired) -> bool:
+    """Say whether a pair counted the k classes that a metric asks for; stored results hold one k."""
+    return top_k is None or not isinstance(paired, PairedMulticlassTally) or int(paired.top_k[0]) == min(top_k, int(paired.n_classes[0]))
 
 
 def _evidence(
@@ -191,7 +199,7 @@ def _comparison(
         training_note=_training(variants, manifest),
         rows=tuple(rows),
         headline_metrics=headline,
-        notes=(*_reasons(given), *_notes(conf, replay, price, variants)),
+        notes=(*_reasons(given), *_notes(conf, replay, price, variants, conf.candidate not in (None, manifest.candidate))),
         next_command=_next(root, conf, by_variant),
     )
 
@@ -293,7 +301,9 @@ def _reasons(given: Sequence[Verdict]) -> list[str]:
     return found
 
 
-def _notes(conf: SweepConf, replay: ReplayProfile, price: Price | None, variants: Sequence[StoredVariant]) -> tuple[str, ...]:
+def _notes(
+    conf: SweepConf, replay: ReplayProfile, price: Price | None, variants: Sequence[StoredVariant], late_candidate: bool
+) -> tuple[str, ...]:
     notes = list(replay.notes)
     if price is not None and price.warning:
         notes.append(price.warning)
@@ -308,6 +318,8 @@ def _notes(conf: SweepConf, replay: ReplayProfile, price: Price | None, variants
             f"auc: from bins of the score, as metrics.auc.method=binned asks, in memory that does not depend on the number of rows; over all"
             f" rows the exact value differs by at most {max(bounds):.2g}"
         )
+    if late_candidate:
+        notes.append(f"candidate {conf.candidate} was named after the sweep: its verdict is corrected for all challengers")
     weak = sorted({m.protocol for v in variants if (m := v.measurement) and m.points and m.protocol not in DECIDING_PROTOCOLS})
     notes += [f"speed: protocol {protocol}, a first look; gates on cost and latency stay UNDECIDED on it" for protocol in weak]
     return tuple(notes)

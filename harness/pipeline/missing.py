@@ -33,7 +33,7 @@ def write_missing_labels(root: Path, prepared: PreparedReplay) -> None:
 
 
 def missing_of(v: StoredVariant, metrics: Sequence[str], grid: Grid) -> tuple[MissingBounds, ...]:
-    """Return the bounds of a pair's differences over all labels that the unlabelled rows may have; empty where every row has one."""
+    """Return the bounds of a pair's differences over all labels that the unlabelled rows may have; empty without a pair."""
     if v.unlabelled is None or v.paired is None:
         return ()
     if isinstance(v.unlabelled, UnlabelledSums) and isinstance(v.paired, PairedTally):

@@ -23,6 +23,7 @@ from harness.replay.prepared import folder_of
 from harness.runs import store
 from harness.runs.identity import code_hash, digest
 
+_SCORES_CODE = ("inference", "replay", "slicing", "pipeline/prepare.py", "pipeline/quality.py")
 _QUALITY_CODE = ("pipeline/quality.py", "pipeline/reduction.py", "pipeline/variant_tables.py", "pipeline/worst_slices.py")
 _DEMO_LOG = "data/flights/*.parquet"
 
@@ -88,10 +89,10 @@ def _own_identity(variant: VariantConf, plan: ScoringPlan, conf: SweepConf, rows
         plan.device,
         runtime,
     )
-    scores = digest(*how, rows_key, code_hash(sources("inference", "replay")))
+    scores = digest(*how, rows_key, code_hash(sources(*_SCORES_CODE)))
     rule = repr(conf.gain) if variant.threshold.maximise else None
     metrics = [repr(m) for m in conf.metrics]
-    code = code_hash(sources("kernels", "tallies", "metrics", "gain", "records", "stats", *_QUALITY_CODE))
+    code = code_hash(sources("kernels", "tallies", "metrics", "gain", "records", "stats", "compare", "report", *_QUALITY_CODE))
     quality = digest(
         scores,
         replay_key,

@@ -136,7 +136,7 @@ class _Rows:
 
     def add(self, batch: RowBatch, as_of_us: int | None) -> RowRoles:
         """Add a batch and return what its rows are used for."""
-        found = roles_of(batch.timestamps_us, len(batch.labels), self.conf, as_of_us, batch.is_late)
+        found = roles_of(batch.timestamps_us, len(batch.labels), self.conf, as_of_us)
         kept = ~found.training
         roles, labels = found.roles[kept], batch.labels[kept]
         states = states_of(roles, labels, None if batch.weights is None else batch.weights[kept])
@@ -148,7 +148,8 @@ class _Rows:
         for array, values in ((self.times, batch.timestamps_us), (self.weights, batch.weights), (self.clusters, batch.clusters)):
             if array is not None and values is not None:
                 array.append(values[kept])
-        self.counts.add(batch.n_rows - len(batch.labels), int(found.training.sum()), roles, states)
+        late = None if batch.is_late is None else batch.is_late[kept]
+        self.counts.add(batch.n_rows - len(batch.labels), int(found.training.sum()), roles, states, late)
         self.slices.add(batch, kept, states.in_period)
         return found
 

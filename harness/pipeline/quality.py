@@ -54,7 +54,7 @@ def run_quality(
     """Score and reduce one variant; whatever happens, the result is a record and not an exception."""
     began = time.perf_counter()
     files.write_text(member.folder / store.CONFIG, member.yaml)
-    (member.folder / store.RUN).unlink(missing_ok=True)
+    store.remove_results(member.folder)  # a table of an earlier attempt must not be read beside those of this one
     files.write_text(member.folder / store.LOG, "")
     kept = None if conf.force else store.kept_scores(root, member.identity, member.folder)
     work = (member, champion, conf, prepared.folder, kept)
@@ -105,6 +105,8 @@ def score_and_reduce(
     else:
         scores = _scores(member.plan, prepared, member.folder / store.RAW_SCORES, channel)
     inference_s = time.perf_counter() - began
+    if len(scores) != prepared.n_rows:
+        raise ScoreError(f"scores: {len(scores):,} are kept for {prepared.n_rows:,} rows; run the sweep again with force=true")
     check(scores, member.plan, prepared.classes)
     if kept is None:
         scores = store.keep_scores(member.folder, scores)

@@ -10,7 +10,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 from rich.table import Table
 
-from harness.config import TOP_LEVEL, compose_stored
+from harness.config import TOP_LEVEL
 from harness.errors import ConfigError, ResultsError, did_you_mean, one_of
 from harness.pipeline import reports
 from harness.pipeline.evaluate import evaluate
@@ -21,6 +21,7 @@ from harness.records.run import OK, PENDING
 from harness.report.table import report_console
 from harness.runs import folder as files
 from harness.runs.manifest import Manifest, read_composed, read_manifest
+from harness.stored_config import compose_stored
 
 _FROM_STORED = ("price", "gain", "review", "metrics", "candidate", "confidence", "retrain")
 
@@ -119,9 +120,8 @@ def _stored(directory: str, overrides: Sequence[str], config_dirs: Sequence[str]
             raise ConfigError(
                 f"{key}: cannot be changed without the log; run harness sweep with it. From stored results: {one_of(_FROM_STORED)}"
             )
-    given = {o.split("=")[0] for o in overrides}
-    kept = [o for o in manifest.overrides if o.split("=")[0] not in given]
-    conf = compose_stored(read_composed(root, manifest), kept, overrides, [*manifest.conf_dirs, *config_dirs])
+    dirs = [*(d for d in manifest.conf_dirs if Path(d).is_dir()), *config_dirs]
+    conf = compose_stored(read_composed(root, manifest), manifest.overrides, overrides, dirs)
     pending = [m.variant for m in manifest.members if m.status == PENDING]
     if pending:
         say(f"{len(pending)} variants have not been scored: {one_of(pending)}; they are left out")

@@ -42,15 +42,15 @@ class StoredVariant:
         return self.conf.label
 
 
-def load_variant(root: Path, name: str, conf: SweepConf, variant: VariantConf, replay: ReplayProfile) -> StoredVariant:
-    """Read one variant; metrics that were not stored are computed from its tally."""
+def load_variant(root: Path, name: str, conf: SweepConf, variant: VariantConf, replay: ReplayProfile, has_champion: bool) -> StoredVariant:
+    """Read one variant; metrics that were not stored are computed from its tally. Without a champion that was scored no pair is read."""
     path = root / name
     run = store.read_run(path)
     assert run is not None
     kind, paired_kind = KINDS[conf.replay.task]
     tally = from_columns(kind, files.read_columns(path / store.TALLIES))
     paired_file = path / store.PAIRED
-    paired = from_columns(paired_kind, files.read_columns(paired_file)) if paired_file.is_file() and conf.champion else None
+    paired = from_columns(paired_kind, files.read_columns(paired_file)) if paired_file.is_file() and has_champion else None
     is_stored = {repr(m) for m in conf.metrics} <= set(run.metrics) and run.seed == conf.seed
     values = store.read_metrics(path, replay.grid, [m.name for m in conf.metrics], conf.confidence) if is_stored else None
     if values is None:
@@ -59,7 +59,9 @@ def load_variant(root: Path, name: str, conf: SweepConf, variant: VariantConf, r
     measurement = skipped if conf.measure.protocol == "none" else store.read_measurement(path)
     reference_file = path / store.REFERENCE
     reference = from_columns(kind, files.read_columns(reference_file)) if reference_file.is_file() else None
-    return StoredVariant(variant, run, tally, paired, values, measurement, reference, store.read_worst_slices(path), _unlabelled(path))
+    return StoredVariant(
+        variant, run, tally, paired, values, measurement, reference, store.read_worst_slices(path, variant.label), _unlabelled(path)
+    )
 
 
 def _unlabelled(path: Path) -> UnlabelledSums | NDArray[np.int64] | None:

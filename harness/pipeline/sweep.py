@@ -201,7 +201,7 @@ def _say_plan(conf: SweepConf, plan: Plan) -> None:
         f"{conf.name}: {n_variants} variants: {', '.join(v.label for v in conf.variants)}",
         f"rows: up to {n_rows:,} of {len(plan.log.paths)} file(s)",
         f"disk: {human_bytes(n_rows * row_bytes)} of prepared replay under {conf.cache_dir}, {human_bytes(4.0 * n_rows * n_variants)} of scores under {conf.results_dir}",
-        f"memory: about {human_bytes(40.0 * n_rows + 3e8)} in one child at a time, besides mapped pages",
+        f"memory: about {human_bytes((110.0 if r.weight or r.cluster else 40.0) * n_rows + 6e8)} in one child at a time, besides mapped pages",
         f"time: speed phase {human_seconds(estimate_s(len(onnx), conf.measure) if conf.measure.protocol != 'none' else 0.0)};"
         f" quality phase {_quality_estimate(onnx, n_rows)}",
         "dry run: nothing was written",

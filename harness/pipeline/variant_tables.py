@@ -32,7 +32,6 @@ def write_reference(
     """Keep the tally of the reference rows that the variant has not learned from; nothing where there are none."""
     from harness.tallies.stored import to_columns
 
-    (folder / store.REFERENCE).unlink(missing_ok=True)
     rows = reference_rows(task, prepared, (variant,))
     known = np.flatnonzero(is_known(rows.labels))
     if len(known):
@@ -55,16 +54,15 @@ def write_unlabelled(
     prepared: PreparedReplay,
     variants: Sequence[VariantConf],
 ) -> None:
-    """Keep the sums over the rows of a pair that are old enough and have no label; nothing where every row has one.
+    """Keep the sums over the rows of a pair that are old enough and have no label: zeros where every row has one.
 
     Bounds are known for decisions of unweighted rows; otherwise the number of such rows is kept, so that nobody takes them for none.
     """
     from harness.compare.unlabelled_sums import unlabelled_sums
     from harness.tallies.stored import to_columns
 
-    (folder / store.UNLABELLED).unlink(missing_ok=True)
     missing = _is_unlabelled(prepared, variants)
-    if champion is None or not missing.any():
+    if champion is None:
         return
     n_slices = rows.grid.n_slices
     if rows.task == "binary" and not rows.is_designed:
@@ -111,7 +109,6 @@ def write_worst_slices(
     from harness.report.worst_slices_frame import worst_slices_frame
 
     search = conf.slice_search
-    (folder / store.WORST_SLICES).unlink(missing_ok=True)
     if search is None or (search.against == "champion" and champion is None):
         return
     rule, loss = slices_to_search(search, rows.task, conf.seed)

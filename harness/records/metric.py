@@ -42,7 +42,8 @@ class Differences:
     `difference` is challenger_value - champion_value, `se` its standard error (NaN where undefined). `p_value` is
     two-sided for "no difference". `higher_is_better` gives the direction in which a gate reads it. `n_fewest_class` is
     the number of rows of the rarer class, for a metric whose interval rests on both classes; None for every other. Cells below
-    `MIN_CLASS_ROWS` are shown and not gated.
+    `MIN_CLASS_ROWS` are shown and not gated. `degrees` are those of the Student's t that the intervals use, infinite for a normal one,
+    NaN where there is no interval; None where all are normal.
     """
 
     metric: str
@@ -63,6 +64,7 @@ class Differences:
     p_value_corrected: NDArray[np.float64]
     correction: str
     n_fewest_class: NDArray[np.int64] | None = None
+    degrees: NDArray[np.float64] | None = None
 
     @property
     def is_gateable(self) -> NDArray[np.bool_]:

@@ -72,7 +72,7 @@ class RowBatch:
         tensors: one array per input group, [n, k].
         weights: float64 [n], at least 0; None where the replay names no weight column.
         clusters: int64 [n], equal for rows of one cluster; None where the replay names no cluster column.
-        is_late: bool [n], rows whose label became known after the moment at which maturity is judged, so that it is not known here; None
+        is_late: bool [n], rows whose label became known only after the moment at which maturity is judged, so that it is not known here; None
             where labels have no such time.
     """
 

@@ -30,7 +30,7 @@ ARRAYS = (
 
 def folder_of(cache_dir: Path, log: LogFiles, conf: ReplayConf, code_hash: str) -> Path:
     """Return the cache folder of this log under this configuration and this version of the code."""
-    parts = {k: v for k, v in asdict(conf).items() if k not in ("name", "path", "features", "production", "rows_per_request")}
+    parts = {k: v for k, v in asdict(conf).items() if k not in ("name", "path", "id", "features", "production", "rows_per_request")}
     if conf.labels:  # the label file is known by its bytes, as the log is
         parts["labels"] = [conf.labels.on, conf.labels.column, conf.labels.observed_at, log.labels.fingerprint if log.labels else None]
     key = hashlib.sha256(json.dumps([log.fingerprint, code_hash, parts], default=str, sort_keys=True).encode()).hexdigest()

@@ -37,6 +37,9 @@ def worst_slices_frame(found: WorstSlices) -> pd.DataFrame:
 def worst_slices_lines(notes: Sequence[WorstSlicesNote], n_shown: int = 3) -> Iterator[str]:
     """Say of each variant which slices were confirmed as worse than the rest of the rows, the worst `n_shown` of them."""
     for note in notes:
+        if note.n_carried == 0:
+            yield f"worst slices of {note.variant}: no slice is worse than the rest of the rows on the half that was searched"
+            continue
         shown = [f"{name} {with_interval(d, low, high, signed=True)} (n {n:,})" for name, n, d, low, high in note.confirmed[:n_shown]]
         yield (
             f"worst slices of {note.variant} by {note.loss}: {len(note.confirmed)} of {note.n_carried} confirmed on {note.n_confirm:,} other rows"

@@ -116,6 +116,7 @@ def write_replay(
 ) -> None:
     """Write what the tables need of the replay: names of cells, the row account, the contract, arrivals per minute."""
     folder.write_json(root / "replay" / "contract.json", contract)
+    (root / "replay" / "traffic.arrow").unlink(missing_ok=True)
     if traffic is not None:
         columns = {"minute": traffic.minute, "requests": traffic.minute_requests}
         folder.write_columns(root / "replay" / "traffic.arrow", columns)

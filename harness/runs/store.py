@@ -56,12 +56,18 @@ def read_run(path: Path) -> RunRecord | None:
         return None
 
 
+def remove_results(path: Path) -> None:
+    """Remove what an earlier attempt left in a variant's folder, the mark that it has ended first; its measurement stays."""
+    for name in (RUN, TALLIES, PAIRED, REFERENCE, UNLABELLED, METRICS, CONFUSION, WORST_SLICES, SCORES):
+        (path / name).unlink(missing_ok=True)
+
+
 def finished(path: Path, identity: Identity, paired: bool) -> bool:
     """Say whether the folder holds a whole ok result under this identity."""
     run = read_run(path)
     if run is None or run.status != OK or run.identity != identity:
         return False
-    return all((path / name).is_file() for name in (SCORES, TALLIES, METRICS, *([PAIRED] if paired else [])))
+    return all((path / name).is_file() for name in (SCORES, TALLIES, METRICS, *([PAIRED, UNLABELLED] if paired else [])))
 
 
 def kept_scores(root: Path, identity: Identity, besides: Path) -> Path | None:
@@ -132,17 +138,19 @@ def read_metrics(path: Path, grid: Grid, names: Sequence[str], confidence: float
     return tuple(found)
 
 
-def read_worst_slices(path: Path) -> WorstSlicesNote | None:
-    """Read the search for the worst slices of a variant's folder in brief; None when there was none or nothing was found."""
+def read_worst_slices(path: Path, variant: str) -> WorstSlicesNote | None:
+    """Read the search for the worst slices of a variant's folder in brief; None when there was none."""
     file = path / WORST_SLICES
-    frame = pd.read_parquet(file) if file.is_file() else None
-    if frame is None or frame.empty:
+    if not file.is_file():
         return None
+    frame = pd.read_parquet(file)
+    if frame.empty:
+        return WorstSlicesNote(variant, "", 0, 0, 0, 0, ())
     first = frame.iloc[0]
     figures = frame[frame["is_confirmed"]][["slice_by", "slice_value", "n", "difference", "ci_low", "ci_high"]].itertuples(index=False)
     confirmed = tuple((f"{by}={value}", int(n), float(d), float(low), float(high)) for by, value, n, d, low, high in figures)
     halves = int(first["n_search_half"]), int(first["n_confirm_half"])
-    return WorstSlicesNote(str(first["variant"]), str(first["loss"]), *halves, int(first["n_slices"]), len(frame), confirmed)
+    return WorstSlicesNote(variant, str(first["loss"]), *halves, int(first["n_slices"]), len(frame), confirmed)
 
 
 def write_run(path: Path, run: RunRecord) -> None:

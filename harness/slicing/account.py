@@ -20,7 +20,7 @@ class RowStates:
 
     Args:
         in_period: of the judged period, whatever else.
-        immature: of these, the ones that are too young, or whose label became known too late.
+        immature: of these, the ones that are too young.
         weighs: rows that weigh more than 0; all where nothing is weighted.
         judged: of the judged period, mature, weighing more than 0, with a label.
     """
@@ -60,11 +60,17 @@ class RowCounts:
     """Counts rows batch by batch; every row of the log is counted once."""
 
     def __init__(self) -> None:
-        self.n_judged = self._n_filtered = self._n_training = self._n_immature = self._n_weightless = self._n_unlabelled = 0
+        self.n_judged = self._n_filtered = self._n_training = self._n_immature = self._n_weightless = self._n_unlabelled = self._n_late = 0
         self._by_period = {name: 0 for _, name in _PERIODS}
 
-    def add(self, n_filtered: int, n_training: int, roles: NDArray[np.uint8], states: RowStates) -> None:
-        """Count a batch: rows that `where` left out, training rows, and what became of the others."""
+    def add(
+        self, n_filtered: int, n_training: int, roles: NDArray[np.uint8], states: RowStates, is_late: NDArray[np.bool_] | None = None
+    ) -> None:
+        """Count a batch: rows that `where` left out, training rows, and what became of the others.
+
+        `is_late`, bool [n]: rows whose label became known only after the moment at which maturity is judged. They are old enough, so
+        their label is missing, and a class that is confirmed later than the other must not vanish unseen.
+        """
         self._n_filtered += n_filtered
         self._n_training += n_training
         for bits, name in _PERIODS:
@@ -72,7 +78,10 @@ class RowCounts:
         mature = states.in_period & ~states.immature
         self._n_immature += int(states.immature.sum())
         self._n_weightless += int((mature & ~states.weighs).sum())
-        self._n_unlabelled += int((mature & states.weighs & ~states.judged).sum())
+        unlabelled = mature & states.weighs & ~states.judged
+        late = 0 if is_late is None else int((unlabelled & is_late).sum())
+        self._n_late += late
+        self._n_unlabelled += int(unlabelled.sum()) - late
         self.n_judged += int(states.judged.sum())
 
     def account(self, n_log: int, n_read: int) -> RowAccount:
@@ -84,6 +93,7 @@ class RowCounts:
             *self._by_period.items(),
             ("label not yet mature", self._n_immature),
             ("weight 0", self._n_weightless),
+            ("label known only after as_of", self._n_late),
             ("label not known", self._n_unlabelled),
         ]
         return RowAccount(n_log, self.n_judged, tuple((reason, n) for reason, n in reasons if n))

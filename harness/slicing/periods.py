@@ -28,23 +28,17 @@ class RowRoles:
     roles: NDArray[np.uint8]
 
 
-def roles_of(
-    timestamps_us: NDArray[np.int64] | None, n_rows: int, conf: ReplayConf, as_of_us: int | None, is_late: NDArray[np.bool_] | None = None
-) -> RowRoles:
+def roles_of(timestamps_us: NDArray[np.int64] | None, n_rows: int, conf: ReplayConf, as_of_us: int | None) -> RowRoles:
     """Say what each row is used for; without timestamps every row is judged.
 
     Parameters
     ----------
     as_of_us
         The moment at which the maturity of labels is judged, microseconds since the epoch.
-    is_late
-        bool [n], rows whose label became known after that moment; None where labels have no such time.
     """
     roles = np.zeros(n_rows, np.uint8)
     if timestamps_us is None:
         roles[:] = JUDGED
-        if is_late is not None:
-            roles[is_late] |= IMMATURE
         return RowRoles(np.zeros(n_rows, bool), roles)
     training = _within(timestamps_us, conf.training)
     reference, tuning = _within(timestamps_us, conf.reference), _within(timestamps_us, conf.tuning)
@@ -54,8 +48,6 @@ def roles_of(
     if as_of_us is not None:
         young = timestamps_us > as_of_us - int(conf.label_maturity.age_s * 1e6)
         roles[judged & young] |= IMMATURE
-    if is_late is not None:
-        roles[judged & is_late] |= IMMATURE
     roles[judged] |= JUDGED
     return RowRoles(training, roles)
 

@@ -8,7 +8,9 @@ from scipy.special import stdtrit
 
 from harness.stats.linearised import MIN_CLUSTERS
 
-T_METHOD = "t(effective G - 1)"
+FEW_CLUSTERS = f"no interval: fewer than {MIN_CLUSTERS} clusters"
+FEW_EFFECTIVE = f"no interval: fewer than {MIN_CLUSTERS} effective clusters or weighted rows in the denominator"
+_ROUNDING = 1e-9  # clusters of one size are as many effective ones, but for this
 
 
 def effective_clusters(
@@ -46,19 +48,38 @@ def effective_clusters(
 
 
 def t_quantiles(
-    effective: NDArray[np.float64], n_clusters: NDArray[np.int64], confidence: float | NDArray[np.float64]
+    effective: NDArray[np.float64], confidence: float | NDArray[np.float64], fewest: float | NDArray[np.float64] = MIN_CLUSTERS
 ) -> NDArray[np.float64]:
-    """Return Student's two-sided quantile with `effective` - 1 degrees of freedom; NaN under 10 clusters or 2 effective ones.
+    """Return Student's two-sided quantile with `effective` - 1 degrees of freedom; NaN under `fewest` effective clusters.
 
     Examples
     --------
-    >>> t_quantiles(np.array([11.0, 11.0, 9.0]), np.array([11, 20, 9]), 0.95).round(4)
-    array([2.2281, 2.2281,    nan])
+    >>> t_quantiles(np.array([11.0, 9.0]), 0.95).round(4)
+    array([2.2281,    nan])
     """
-    return np.asarray(stdtrit(degrees_of_freedom(effective, n_clusters), 0.5 + np.asarray(confidence) / 2), dtype=np.float64)
+    return np.asarray(stdtrit(degrees_of_freedom(effective, fewest), 0.5 + np.asarray(confidence) / 2), dtype=np.float64)
 
 
-def degrees_of_freedom(effective: NDArray[np.float64], n_clusters: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Return `effective` - 1; NaN under 10 clusters or 2 effective ones, where nothing is inferred."""
-    enough = (n_clusters >= MIN_CLUSTERS) & (effective >= 2.0)
-    return np.where(enough, effective - 1.0, np.nan)
+def degrees_of_freedom(effective: NDArray[np.float64], fewest: float | NDArray[np.float64] = MIN_CLUSTERS) -> NDArray[np.float64]:
+    """Return `effective` - 1; NaN where that rests on fewer than `fewest` effective clusters, and nothing is inferred."""
+    return np.where(effective >= np.asarray(fewest) * (1.0 - _ROUNDING), effective - 1.0, np.nan)
+
+
+def fewest_effective(effective: NDArray[np.float64], n_rows: NDArray[np.int64], is_clustered: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Return how many effective clusters an inference needs: 10, but 2 where rows are neither clustered nor weighted, float64 [n_cells].
+
+    Parameters
+    ----------
+    effective : float64 [n_cells]
+        As many as rows where all weigh the same.
+    n_rows : int64 [n_cells]
+        Rows of the denominator.
+    is_clustered : bool [n_cells]
+
+    Examples
+    --------
+    >>> fewest_effective(np.array([4.0, 3.2, 4.0]), np.array([4, 4, 4]), np.array([False, False, True]))
+    array([ 2., 10., 10.])
+    """
+    is_plain = ~is_clustered & (effective >= n_rows * (1.0 - _ROUNDING))
+    return np.where(is_plain, 2.0, float(MIN_CLUSTERS))

@@ -86,8 +86,8 @@ def test_a_label_counts_from_the_moment_at_which_it_became_known(tmp_path):
     labels = {"id": IDS, "y": pa.array([1, 0, 1, None]), "seen": days(5, 10, 10.5, 11)}
     found = prepared_of(tmp_path, columns, labels, source={"observed_at": "seen"}, timestamp="t")
     assert known(found.judged_labels) == [1, 0, None, None]  # the log's last time is day 10
-    assert dict(found.account.left_out) == {"label not yet mature": 1, "label not known": 1}
-    assert [bool(r & IMMATURE) for r in found.roles] == [False, False, True, False]
+    assert dict(found.account.left_out) == {"label known only after as_of": 1, "label not known": 1}
+    assert not any(r & IMMATURE for r in found.roles)  # old enough: a label that is late is a label that is missing
     earlier = prepared_of(
         tmp_path, columns, labels, source={"observed_at": "seen"}, timestamp="t", label_maturity={"age": "0d", "as_of": "1970-01-10"}
     )
@@ -99,7 +99,7 @@ def test_a_log_without_times_has_labels_as_of_a_stated_moment(tmp_path):
     maturity = {"age": "0d", "as_of": "1970-01-04"}  # three days after the epoch
     found = prepared_of(tmp_path, {"id": IDS}, labels, source={"observed_at": "seen"}, label_maturity=maturity)
     assert known(found.judged_labels) == [1, 0, 1, None]
-    assert found.account.left_out == (("label not yet mature", 1),)
+    assert found.account.left_out == (("label known only after as_of", 1),)
 
 
 def test_labels_without_a_key_and_rows_without_one_never_meet(tmp_path):

@@ -138,13 +138,13 @@ def test_a_slice_in_which_nothing_is_missing_anywhere_has_no_p_value(tmp_path: A
     assert found.missing_share.tolist() == [0, 0, 0]
 
 
-def test_a_label_that_came_too_late_is_not_missing(tmp_path: Any) -> None:
+def test_a_label_that_came_too_late_is_missing(tmp_path: Any) -> None:
     labels = {"id": pa.array([1, 2, 3]), "y": pa.array([1, 0, 1]), "seen": days(1, 1, 9)}
     replay = prepared_of(
         tmp_path, {"id": pa.array([1, 2, 3, 4]), "t": days(1, 2, 3, 4)}, labels, source={"observed_at": "seen"}, timestamp="t"
     )
-    assert missing_by_slice(replay).n_unlabelled.tolist() == [1]
+    assert missing_by_slice(replay).n_unlabelled.tolist() == [2]
     found = labels_by_age(replay, read_immature_labels(replay.folder), read_as_of_us(replay.folder), 4)
     assert found is not None
     assert found.n_labelled.tolist() == [0, 0, 1, 1]
-    assert found.status == ("mature", "immature", "mature", "mature")
+    assert found.status == ("mature", "mature", "mature", "mature")

@@ -77,13 +77,6 @@ def test_training_wins_reference_and_tuning_coincide_and_the_rest_is_judged():
     assert found.roles.tolist() == [0, REFERENCE | TUNING, REFERENCE | TUNING, JUDGED]
 
 
-def test_a_label_that_became_known_too_late_is_not_mature():
-    march = Period(datetime(2013, 3, 1, tzinfo=UTC), datetime(2013, 4, 1, tzinfo=UTC))
-    conf, times, late = replay_conf(reference=march), us("2013-03-05", "2013-04-02", "2013-04-02"), np.array([True, True, False])
-    assert roles_of(times, 3, conf, None, late).roles.tolist() == [REFERENCE, JUDGED | IMMATURE, JUDGED]
-    assert roles_of(None, 3, conf, None, late).roles.tolist() == [JUDGED | IMMATURE, JUDGED | IMMATURE, JUDGED]
-
-
 def test_a_label_is_mature_when_it_is_at_least_as_old_as_asked():
     conf = replay_conf(age_s=86400.0)
     (as_of,) = us("2013-04-03")

@@ -16,7 +16,9 @@ def whole(world: World, variant: str) -> pd.Series:
 
 def test_binned_auc_is_within_its_bound_and_nothing_is_ordered(swept: World, capsys: pytest.CaptureFixture[str]) -> None:
     exact = whole(swept, "better")
-    swept.sweep("metrics.auc.method=binned")
+    assert swept.sweep("metrics.auc.method=binned") == 2  # review=standard judges AUC by its paired difference
+    assert "AUC from bins has no paired difference" in capsys.readouterr().err
+    swept.sweep("metrics.auc.method=binned", "review=none")
     binned = whole(swept, "better")
     tally = files.read_columns(swept.folder("better") / "tallies.arrow")
     assert 0 < abs(binned["value"] - exact["value"]) <= tally["binned_auc.bound"][0]

@@ -169,3 +169,28 @@ def test_exit_code_of_a_variant_that_is_invalid_while_the_others_are_judged(own_
     assert table["status"].to_dict() == {"champion": "ok", "better": "ok", "worse": "invalid"}
     assert "NaN" in table.loc["worse", "reason"]
     assert table.loc["better", "verdict"] == "PASS"
+
+
+def test_an_override_is_composed_although_the_options_that_were_swept_are_gone(stored: World) -> None:
+    shutil.rmtree(stored.root / "conf")
+    assert stored.run("compare", "review=none") == 0
+    assert stored.run("compare", "metrics=[brier]", "review=none") == 0
+    assert list(stored.differences()["metric"].unique()) == ["brier"]
+
+
+def test_the_overrides_of_the_sweep_hold_for_a_group_of_which_a_key_is_given(own_world: World) -> None:
+    own_world.sweep("gain.true_positive=7", "params.model=[champion,better]")
+    before = own_world.comparison()["gain_per_1k"]
+    own_world.run("compare", "gain.false_negative=-1")
+    after = own_world.comparison()["gain_per_1k"]
+    own_world.run("compare", "gain.false_negative=0.0")
+    pd.testing.assert_series_equal(own_world.comparison()["gain_per_1k"], before)
+    assert (after < before).all()
+
+
+def test_a_candidate_that_is_named_after_the_sweep_is_corrected_for_all_challengers(stored: World, capsys: pytest.CaptureFixture[str]) -> None:
+    stored.run("compare")
+    plain = stored.differences()
+    stored.run("compare", "candidate=better")
+    pd.testing.assert_frame_equal(stored.differences(), plain)
+    assert "candidate better was named after the sweep" in " ".join(capsys.readouterr().out.split())
