@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.errors import ConfigError, one_of
+from harness.errors import ConfigError, did_you_mean, one_of
 from harness.records.conf import SweepConf
 from harness.records.metric import PAIRED_METRIC_NAMES
 from harness.records.needs import combined
@@ -30,6 +30,12 @@ def check_task(conf: SweepConf) -> None:
         raise ConfigError(
             "gain: weighted or clustered rows have no gain in this version; use gain=none, or leave replay.weight and cluster null"
         )
+    names = [metric.name for metric in conf.metrics]
+    for i, rule in enumerate(conf.retrain):
+        if rule.metric not in names:
+            raise ConfigError(
+                f"retrain[{i}].metric: '{rule.metric}' is not among the metrics: {one_of(names, 30)}{did_you_mean(rule.metric, names)}"
+            )
     _check_search(conf)
     _check_gates(conf, task)
     combined(metric.needs() for metric in conf.metrics)
@@ -41,6 +47,11 @@ def _check_search(conf: SweepConf) -> None:
         raise ConfigError(f"slice_search: its slices are not weighted, and replay.weight is '{conf.replay.weight}'; use slice_search=none")
     if search is not None and search.against == "champion" and conf.champion is None:
         raise ConfigError("slice_search.against: found champion, and there is none; name one with champion=NAME, or set against to null")
+    if search is not None and search.against == "champion" and search.ranking == "sliceline":
+        raise ConfigError(
+            "slice_search.ranking: SliceLine's score divides by the mean loss, and that of a difference to the champion may be 0 or below;"
+            " use ranking=lower_bound, or set against to null"
+        )
 
 
 def _check_gates(conf: SweepConf, task: str) -> None:

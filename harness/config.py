@@ -134,7 +134,7 @@ class Composer:
 
     def _with_metrics_of(self, base: Composed, fixed: list[str], swept: tuple[tuple[str, str], ...]) -> Composed:
         """Compose one combination; metrics are common to all, and their many files are read for `base` only."""
-        name = next(iter(base.tree.metrics or {}), None)
+        name = next(iter(base.tree.get("metrics") or {}), None)
         if name not in self.options("metrics"):
             return self._one(fixed, swept)
         rest = [line for line in fixed if re.split(r"[=.@]", line.lstrip("+~"))[0] != "metrics"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -155,6 +156,12 @@ def read_retrain(items: Sequence[object]) -> tuple[RetrainRule, ...]:
         node.done()
         if (rule.below is None) == (rule.above is None):
             raise ConfigError(f"retrain[{i}]: wanted one limit, below or above; give exactly one of the two")
+        if not math.isfinite(rule.limit):
+            raise ConfigError(
+                f"retrain[{i}]: found the limit {rule.limit}, wanted a number; give the value below or above which to train again"
+            )
+        if by == "all" and value not in ("", "all"):
+            raise ConfigError(f"retrain[{i}].slice: found 'all={value}', and all rows together have no value; write all, or COLUMN=VALUE")
         if not value and by != "all":
             raise ConfigError(f"retrain[{i}].slice: found '{by}', wanted all or COLUMN=VALUE, as origin=EWR")
         found.append(rule)

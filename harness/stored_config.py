@@ -50,7 +50,7 @@ def compose_stored(
         base = composer.base([*_still_of_use(kept, given, touched, composer), *rest, *given])
         for key in touched:
             for tree in trees:
-                tree[key] = base.tree[key]
+                tree[key] = base.tree.get(key)
     composed = [Composed(tree, ()) for tree in trees]
     dirs = (*map(Path, config_dirs), shipped_conf())
     labels = [label for label, _ in saved]

@@ -38,7 +38,7 @@ class PairedClassShare(PairedMetric[PairedMulticlassTally]):
         """Return Tango's score interval; NaN where the difference is not defined."""
         if paired.totals is None:
             return share_interval(self.table(paired), confidence)
-        return weighted_share_bounds(estimate.n, paired.totals, self._weights(), estimate, confidence)
+        return weighted_share_bounds(paired.totals, self._weights(), estimate, confidence)
 
     def _weights(self) -> ShareWeights:
         """Return the coefficients of the four cells of the table."""

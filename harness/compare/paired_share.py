@@ -40,7 +40,7 @@ class PairedShare(PairedMetric[PairedTally]):
         """Return Tango's score interval; NaN where the difference is not defined."""
         if paired.totals is None:
             return share_interval(self.table(paired.cells), confidence)
-        return weighted_share_bounds(estimate.n, paired.totals, self._weights(), estimate, confidence)
+        return weighted_share_bounds(paired.totals, self._weights(), estimate, confidence)
 
     def _weights(self) -> ShareWeights:
         """Return the coefficients of the shares: as `table` is a sum of cells, what it makes of one row in each."""

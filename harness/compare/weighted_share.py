@@ -16,10 +16,9 @@ from harness.stats.effective_clusters import FEW_CLUSTERS, FEW_EFFECTIVE, degree
 from harness.stats.linearised import MIN_CLUSTERS
 
 Floats = NDArray[np.float64]
+Coefficients = NDArray[np.float64] | NDArray[np.int64]
 METHOD = "Tango score with the design effect, t"  # of the effective clusters of the denominator, less 1
-# Effective clusters with a discordant row that weigh as much as the belief that all rows of a cluster change together: about the square of
-# the 95 % quantile. docs/decisions/010 has what 1/2 and 2 cover.
-PRIOR = 4.0
+SHRINKAGE_CLUSTERS = 6.0  # effective ones with a discordant row; docs/decisions/010 has what 4 and 8 cover
 
 
 @dataclass(frozen=True)
@@ -29,10 +28,10 @@ class ShareWeights:
     `gained` is counted by the challenger alone, `lost` by the champion alone, `both` by both; `rows` are all of the denominator.
     """
 
-    gained: NDArray[np.float64] | NDArray[np.int64]
-    lost: NDArray[np.float64] | NDArray[np.int64]
-    both: NDArray[np.float64] | NDArray[np.int64]
-    rows: NDArray[np.float64] | NDArray[np.int64]
+    gained: Coefficients
+    lost: Coefficients
+    both: Coefficients
+    rows: Coefficients
 
 
 def weighted_share_estimate(n: NDArray[np.int64], totals: ClusterTotals, of: ShareWeights) -> Estimate:
@@ -57,7 +56,7 @@ def weighted_share_estimate(n: NDArray[np.int64], totals: ClusterTotals, of: Sha
     found = linearised_estimate(n, totals, Ratios(of.lost + of.both, of.gained - of.lost, of.rows))
     gained, lost, degrees = totals.total @ of.gained, totals.total @ of.lost, _degrees(totals, of)
     is_defined = np.isfinite(found.champion)
-    spread = design_unit(n, totals, of) * (gained + lost)
+    spread = design_unit(totals, of) * (gained + lost)
     score = np.divide(np.abs(gained - lost), np.sqrt(spread), out=np.zeros(len(n)), where=spread > 0)
     p_value = np.where(is_defined, np.where(gained + lost > 0, 2.0 * stdtr(degrees, -score), 1.0), np.nan)
     method: NDArray[np.object_] = np.full(len(n), METHOD, dtype=np.object_)
@@ -67,29 +66,28 @@ def weighted_share_estimate(n: NDArray[np.int64], totals: ClusterTotals, of: Sha
     return Estimate(n, found.champion, found.challenger, found.se, np.asarray(p_value, np.float64), method, degrees=degrees)
 
 
-def weighted_share_bounds(
-    n: NDArray[np.int64], totals: ClusterTotals, of: ShareWeights, estimate: Estimate, confidence: NDArray[np.float64]
-) -> Bounds:
+def weighted_share_bounds(totals: ClusterTotals, of: ShareWeights, estimate: Estimate, confidence: NDArray[np.float64]) -> Bounds:
     """Return Tango's score interval of B / u, C / u and N / u rows with Student's quantile; NaN where the difference is not inferred.
 
     Formula: as `tango_interval`, with the gained, the lost and all weight in units of `design_unit`. With weights of 1 it is Tango's but for
     t and G / (G - 1).
     """
     degrees = np.where(np.isfinite(estimate.champion), _degrees(totals, of), np.nan)
-    quantile, unit = stdtrit(degrees, 0.5 + confidence / 2), design_unit(n, totals, of)
+    quantile, unit = stdtrit(degrees, 0.5 + confidence / 2), design_unit(totals, of)
     gained, lost, rows = (totals.total @ part / unit for part in (of.gained, of.lost, of.rows))
     low, high = score_bounds(gained, lost, rows, quantile)
     return np.where(np.isnan(quantile), np.nan, low), np.where(np.isnan(quantile), np.nan, high)
 
 
-def design_unit(n: NDArray[np.int64], totals: ClusterTotals, of: ShareWeights) -> Floats:
+def design_unit(totals: ClusterTotals, of: ShareWeights) -> Floats:
     """Return the weight that counts as one independent row, float64 [n_cells]: at least the one observed, and more where that is uncertain.
 
-    Formula: max(V / (B + C - (B - C)² / N), U m^(-K / (K + 4))). V is the cluster-robust variance of the difference in weight, over that of
-    independent rows of weight 1; U = sum M² / N the mean weight of a cluster (M of each in the denominator, N of all), the unit if all rows of a
-    cluster changed together; m the rows a cluster has; and K the effective clusters with a discordant row, 0 where none differ.
-    So no discordant row gives U, as in `share_interval` of one variant, and many give what was observed. A row's own weight bounds it from
-    below: of one light discordant row nothing is learned about heavy ones.
+    Formula: max(V / (B + C - (B - C)² / N), U r^(K / 6)). The first is what was observed: V is the cluster-robust variance of the weight gained
+    less that lost, over its variance of independent rows of weight 1. U = sum M² / N is the unit if all rows of a cluster changed together, M
+    being the clusters' parts of the denominator N; K the effective clusters with a discordant row, 0 where all change alike; and
+    r = sum D² / sum D M, with D their discordant parts, says how much of those clusters is discordant. So without a discordant row it is U,
+    as where a share of one variant is 0 or 1, and with many it is what was observed. Where whole clusters or single weighted rows change
+    (r = 1) it is never below U: one light row tells nothing of heavy ones.
 
     Source: the ratio is Kish's design effect (Survey Sampling, 1965, section 8.2). The bound is ours: `docs/decisions/010-paired-eight-cells.md`.
 
@@ -102,29 +100,30 @@ def design_unit(n: NDArray[np.int64], totals: ClusterTotals, of: ShareWeights) -
     >>> total = np.array([[5.0, 2.0, 1.0, 4.0]])  # neither, challenger, champion, both
     >>> totals = ClusterTotals(np.array([12]), total, np.diag(total[0])[None])
     >>> neither, gained, lost, both = np.eye(4)
-    >>> design_unit(np.array([12]), totals, ShareWeights(gained, lost, both, np.ones(4))).round(4)
+    >>> design_unit(totals, ShareWeights(gained, lost, both, np.ones(4))).round(4)
     array([1.0909])
     """
     gained, lost, rows = (totals.total @ part for part in (of.gained, of.lost, of.rows))
-    squares = _square(totals, of.rows)
-    whole = np.divide(squares, rows, out=np.ones(len(n)), where=rows > 0)
-    change = np.divide(gained - lost, rows, out=np.zeros(len(n)), where=rows > 0)
+    squares = _cross(totals, of.rows, of.rows)
+    whole = np.divide(squares, rows, out=np.ones_like(rows), where=rows > 0)
+    change = np.divide(gained - lost, rows, out=np.zeros_like(rows), where=rows > 0)
     clusters = totals.n_clusters.clip(2).astype(np.float64)
     residual = np.broadcast_to(of.gained - of.lost, totals.total.shape) - change[:, None] * of.rows
     variance = np.einsum("ci,cij,cj->c", residual, totals.cross, residual) * clusters / (clusters - 1)
     # What rounding leaves of clusters that are all alike is not a variance.
     varies = variance > 1e-12 * squares
     binomial = gained + lost - change * (gained - lost)
-    observed = np.divide(variance, binomial, out=np.zeros(len(n)), where=varies & (binomial > 1e-12 * rows))
+    observed = np.divide(variance, binomial, out=np.zeros_like(rows), where=varies & (binomial > 1e-12 * rows))
     discordant = of.gained + of.lost
-    found = np.divide((gained + lost) ** 2, _square(totals, discordant), out=np.zeros(len(n)), where=varies & (gained + lost > 0))
-    rows_each = (n / np.minimum(totals.n_clusters, n).clip(1)).clip(1.0)
-    return np.asarray(np.maximum(observed, whole * rows_each ** (-found / (found + PRIOR))), dtype=np.float64)
+    own, shared = _cross(totals, discordant, discordant), _cross(totals, discordant, of.rows)
+    found = np.divide((gained + lost) ** 2, own, out=np.zeros_like(rows), where=varies & (own > 0))
+    together = np.divide(own, shared, out=np.ones_like(rows), where=shared > 0).clip(None, 1.0)
+    return np.asarray(np.maximum(observed, whole * together ** (found / SHRINKAGE_CLUSTERS)), dtype=np.float64)
 
 
-def _square(totals: ClusterTotals, of: NDArray[np.float64] | NDArray[np.int64]) -> Floats:
-    """Return the sum over clusters of the squared sum of some components."""
-    return np.asarray(np.einsum("i,cij,j->c", of, totals.cross, of), dtype=np.float64)
+def _cross(totals: ClusterTotals, a: Coefficients, b: Coefficients) -> Floats:
+    """Return the sum over clusters of the product of two sums of components."""
+    return np.asarray(np.einsum("i,cij,j->c", a, totals.cross, b), dtype=np.float64)
 
 
 def _degrees(totals: ClusterTotals, of: ShareWeights) -> Floats:

@@ -43,7 +43,8 @@ class NonInferiority(Gate):
     screen
         Whether every other slice (over all windows) is screened for harm.
     screen_min_n
-        Smaller slices are not screened: far in the tail that so many comparisons need, a normal bound of a small sample fails too often.
+        Smaller slices are not screened: far in the tail that so many comparisons need, the bound of a small sample fails too often. Nor
+        are slices whose interval has fewer than 29 degrees of freedom (30 effective clusters).
     missing_labels
         What rows without a label may do. "bounds": a PASS that the worst labels would take below the margin in a named slice, and a FAIL that
         the best labels would take back in every slice that fails, are UNDECIDED; so they are where the metric has no bound. "ignore": labels
@@ -112,12 +113,12 @@ class NonInferiority(Gate):
     def _p_pass(self, r: Reading) -> float:
         if r.blocking:  # the test of all named slices cannot be made, so it is not passed
             return 1.0
-        p = p_above(r.named.estimate, r.named.low, -self.margin, r.confidence)[r.must_pass]
+        p = p_above(r.named.estimate, r.named.low, -self.margin, r.confidence, r.named.degrees)[r.must_pass]
         return float(np.where(np.isnan(p), 1.0, p).max()) if len(p) else 1.0
 
     def _p_fail(self, r: Reading, *, named: bool) -> Floats:
         side = r.named if named else r.others
-        p = p_below(side.estimate, side.high, -self.margin, r.confidence).reshape(-1)
+        p = p_below(side.estimate, side.high, -self.margin, r.confidence, side.degrees).reshape(-1)
         return np.where(side.is_judged, p, np.nan)
 
     @staticmethod
@@ -191,7 +192,7 @@ class NonInferiority(Gate):
         if self.screen:
             lines.append(
                 f"{len(r.others.names):,} other slices screened, {r.n_unscreened:,} too small (n < {self.screen_min_n}, "
-                "too few of a class, or no interval)"
+                "too few of a class or of clusters, or no interval)"
             )
         lines += [f"harmed: {text}" for text in harmed[:20]]
         return tuple(lines)

@@ -6,18 +6,19 @@ import math
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtr, ndtri
+from scipy.special import ndtr, ndtri, stdtr, stdtrit
 
 from harness.stats.holm import holm
 
 Floats = NDArray[np.float64]
 
 
-def p_above(estimate: Floats, low: Floats, limit: float, confidence: float) -> Floats:
+def p_above(estimate: Floats, low: Floats, limit: float, confidence: float, degrees: Floats | None = None) -> Floats:
     """Say how surprising the estimate is if the truth were at most `limit`.
 
-    The standard error is read off the lower side of the interval, (estimate − low) / z, so that p < (1 − confidence)/2 exactly where
-    the lower bound is above the limit, also for intervals that are not symmetric; at other levels the bound is scaled like a normal one.
+    The standard error is read off the lower side of the interval, (estimate − low) / t, so that p < (1 − confidence)/2 exactly where
+    the lower bound is above the limit, also for intervals that are not symmetric; at other levels the bound is scaled like that of Student's
+    t with `degrees` of freedom.
 
     Parameters
     ----------
@@ -27,6 +28,8 @@ def p_above(estimate: Floats, low: Floats, limit: float, confidence: float) -> F
         Boundary of the hypothesis.
     confidence
         Level of the intervals, as 0.95.
+    degrees
+        float64 [n], of the Student's t that the intervals use, infinite for a normal one; None: all normal.
 
     Returns
     -------
@@ -39,13 +42,15 @@ def p_above(estimate: Floats, low: Floats, limit: float, confidence: float) -> F
     0.025
     """
     with np.errstate(divide="ignore", invalid="ignore"):
-        se = (estimate - low) / z_of(confidence)
-        return np.where(se > 0, ndtr((limit - estimate) / se), np.nan)
+        se = (estimate - low) / quantile_of(confidence, degrees)
+        score = (limit - estimate) / se
+        p = ndtr(score) if degrees is None else np.where(np.isinf(degrees), ndtr(score), stdtr(degrees, score))
+        return np.where(se > 0, p, np.nan)
 
 
-def p_below(estimate: Floats, high: Floats, limit: float, confidence: float) -> Floats:
+def p_below(estimate: Floats, high: Floats, limit: float, confidence: float, degrees: Floats | None = None) -> Floats:
     """Say how surprising the estimate is if the truth were at least `limit`: the mirror of `p_above`."""
-    return p_above(-estimate, -high, -limit, confidence)
+    return p_above(-estimate, -high, -limit, confidence, degrees)
 
 
 def rows_to_decide(n: Floats, se: Floats, margin: float, alpha: float, power: float, n_slices: int) -> Floats:
@@ -88,6 +93,17 @@ def rows_to_decide(n: Floats, se: Floats, margin: float, alpha: float, power: fl
 def z_of(confidence: float) -> float:
     """Return the normal quantile of a two-sided interval, 1.96 for 0.95."""
     return float(ndtri(0.5 + confidence / 2))
+
+
+def quantile_of(confidence: float, degrees: Floats | None = None) -> float | Floats:
+    """Return the quantile of a two-sided interval: Student's with `degrees` of freedom, the normal one where they are infinite or None.
+
+    >>> quantile_of(0.95, np.array([9.0, np.inf])).round(4).tolist()
+    [2.2622, 1.96]
+    """
+    if degrees is None:
+        return z_of(confidence)
+    return np.where(np.isinf(degrees), z_of(confidence), stdtrit(degrees, 0.5 + confidence / 2))
 
 
 def is_usable(*figures: float | None) -> bool:

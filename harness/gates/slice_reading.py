@@ -9,16 +9,19 @@ from numpy.typing import NDArray
 
 from harness.errors import did_you_mean
 from harness.gates.named_slices import SliceName, slice_label
-from harness.gates.one_sided import Floats, z_of
+from harness.gates.one_sided import Floats, quantile_of
 from harness.records.evidence import Evidence
 from harness.records.metric import MIN_CLASS_ROWS, PAIRED_METRIC_NAMES, Differences
 from harness.records.tally import ALL, Grid
+
+MIN_SCREEN_DEGREES = 29.0  # a t of fewer has tails that a correction for many slices reaches and small samples do not keep
 
 
 @dataclass(frozen=True)
 class SliceFigures:
     """Differences of some slices over all windows, turned so that more is better; float64 [k], NaN where there is no interval.
 
+    `degrees`, float64 [k], are those of the Student's t that the intervals use, infinite for a normal one.
     `is_judged`, bool [k]: there is an interval, and enough rows of each class for it to be relied on. What is not judged is shown.
     """
 
@@ -27,6 +30,7 @@ class SliceFigures:
     estimate: Floats
     low: Floats
     high: Floats
+    degrees: Floats
     is_judged: NDArray[np.bool_]
     sign: int
 
@@ -62,7 +66,7 @@ class Reading:
     @property
     def se(self) -> Floats:
         """Standard error of each named slice, read off its interval; float64 [k]."""
-        return (self.named.high - self.named.low) / (2 * z_of(self.confidence))
+        return (self.named.high - self.named.low) / (2 * quantile_of(self.confidence, self.named.degrees))
 
     @property
     def closest(self) -> int:
@@ -87,7 +91,7 @@ def read(evidence: Evidence, metric: str, named: tuple[SliceName, ...], waived: 
     cells = [numbers.get(name) for name in named]
     figures = _figures(differences, sign, named, np.array([-1 if c is None else c for c in cells], dtype=np.int64))
     usable = figures.is_judged
-    reasons = [_why(grid, name, cell, figures, i) for i, (name, cell) in enumerate(zip(named, cells, strict=True))]
+    reasons = [_why(differences, grid, name, cell, figures, i) for i, (name, cell) in enumerate(zip(named, cells, strict=True))]
     others, n_unscreened = _others(differences, sign, grid, cells, screen_min_n)
     return Reading(
         variant=evidence.variant,
@@ -112,7 +116,8 @@ def _figures(d: Differences, sign: int, names: tuple[SliceName, ...], cells: NDA
     usable = np.isfinite(se) & (low < estimate) & (estimate < high)  # false for NaN; zero width is never evidence
     n = np.where(exists, d.n[cells], 0).astype(np.float64)
     estimate, low, high = (np.where(usable, a, np.nan) for a in (estimate, low, high))
-    return SliceFigures(names, n, estimate, low, high, usable & exists & d.is_gateable[cells], sign)
+    degrees = np.full(len(cells), np.inf) if d.degrees is None else d.degrees[cells]
+    return SliceFigures(names, n, estimate, low, high, degrees, usable & exists & d.is_gateable[cells], sign)
 
 
 def _others(d: Differences, sign: int, grid: Grid, named: list[int | None], screen_min_n: int | None) -> tuple[SliceFigures, int]:
@@ -120,19 +125,21 @@ def _others(d: Differences, sign: int, grid: Grid, named: list[int | None], scre
     if screen_min_n is None:
         return _figures(d, sign, (), cells[:0]), 0
     figures = _figures(d, sign, (), cells)
-    kept = cells[figures.is_judged & (figures.n >= screen_min_n)]
+    kept = cells[figures.is_judged & (figures.n >= screen_min_n) & (figures.degrees >= MIN_SCREEN_DEGREES)]
     by, value = (np.array(names, dtype=np.object_)[kept // grid.n_windows] for names in (grid.slice_by, grid.slice_value))
     names: tuple[SliceName, ...] = tuple(zip(by, value, strict=True))
     return _figures(d, sign, names, kept), len(cells) - len(kept)
 
 
-def _why(grid: Grid, name: SliceName, cell: int | None, figures: SliceFigures, i: int) -> str:
+def _why(d: Differences, grid: Grid, name: SliceName, cell: int | None, figures: SliceFigures, i: int) -> str:
     if cell is None:
         labels = [slice_label(s) for s in zip(grid.slice_by, grid.slice_value, strict=True)][:2000]
         return f"{slice_label(name)}: the replay has no such slice{did_you_mean(slice_label(name), labels)}"
     if np.isfinite(figures.estimate[i]):
         return f"{slice_label(name)}: fewer than {MIN_CLASS_ROWS} rows of a class at n {int(figures.n[i]):,}, so its interval is shown and not judged"
-    return f"{slice_label(name)}: no usable interval at n {int(figures.n[i]):,} (too few of a class, or a difference of zero width)"
+    method = str(d.method[cell])
+    has_reason = method.startswith(("no interval", "undefined"))
+    return f"{slice_label(name)}: {method if has_reason else 'no usable interval, its width is 0'} at n {int(figures.n[i]):,}"
 
 
 def _missing(metric: str) -> str:
@@ -152,5 +159,5 @@ def _coverage(figures: SliceFigures, d: Differences) -> str:
 
 def _nothing(evidence: Evidence, trouble: str) -> Reading:
     none = np.zeros(0, dtype=np.float64)
-    empty = SliceFigures((), none, none, none, none, np.zeros(0, dtype=np.bool_), 1)
+    empty = SliceFigures((), none, none, none, none, none, np.zeros(0, dtype=np.bool_), 1)
     return Reading(evidence.variant, evidence.confidence, empty, empty, 0, np.zeros(0, dtype=np.int64), (), (), ALL, trouble)

@@ -13,8 +13,10 @@ from harness.inference.scores import check_scores, positive_scores
 from harness.records.model import ScoringPlan
 
 
-def scores_of(raw: NDArray[Any], plan: ScoringPlan) -> NDArray[np.float32]:
+def scores_of(raw: NDArray[Any], plan: ScoringPlan) -> NDArray[Any]:
     """Return what a batch's raw output means: probabilities of the positive class [n], of all classes [n, K], or predictions [n].
+
+    Probabilities are float32; predictions are float64 where the model's output is.
 
     Raises
     ------
@@ -30,12 +32,14 @@ def scores_of(raw: NDArray[Any], plan: ScoringPlan) -> NDArray[np.float32]:
     return positive_scores(raw, plan)
 
 
-def _predictions(raw: NDArray[Any], plan: ScoringPlan) -> NDArray[np.float32]:
+def _predictions(raw: NDArray[Any], plan: ScoringPlan) -> NDArray[Any]:
     if raw.ndim > 2 or (raw.ndim == 2 and raw.shape[1] != 1):
         raise ScoreError(
             f"model.output: '{plan.output}' gave shape {raw.shape}, wanted one number a row for regression; name another output"
         )
-    return np.ascontiguousarray(raw.reshape(-1), np.float32)
+    # Numbers keep the precision of the model's output: at 1e9 float32 is 64 apart.
+    wide = np.float64 if raw.dtype == np.float64 else np.float32
+    return np.ascontiguousarray(raw.reshape(-1), wide)
 
 
 def check(scores: NDArray[np.float32], plan: ScoringPlan, classes: Sequence[str]) -> None:

@@ -23,7 +23,7 @@ _INPUT_DTYPES = ("float", "double", "int64", "string")
 def plan_logged(variant: VariantConf, replay: ReplayConf) -> ScoringPlan:
     """Plan a variant whose score stands in the log; the scores of several classes are one fixed-size list."""
     assert variant.column is not None
-    group = InputGroup((variant.column,), "float")
+    group = InputGroup((variant.column,), "double" if replay.task == "regression" else "float")
     planned = (PlannedInput(variant.column, group, ()),)
     return ScoringPlan(variant.label, "logged", None, None, planned, None, variant.transform, None, 1 << 20, None, "cpu", replay.task)
 

@@ -8,12 +8,13 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.metrics.decision_interval import decision_interval
 from harness.metrics.linearised_interval import LOGIT, decision_totals, formula_interval
 from harness.metrics.metric import BinaryMetric, Direction
 from harness.metrics.values import FEWER_THAN_TWO, ONE_CLASS, Case, metric_values
 from harness.records.metric import MetricValues
 from harness.records.tally import BinaryTally, ClusterTotals
-from harness.stats.dirichlet import dirichlet_interval
+from harness.stats.dirichlet_cubature import LOGIT_SCALE
 
 _CLASSES = (np.array([1.0, 1.0, 0.0, 0.0]), np.array([0.0, 0.0, 1.0, 1.0]))  # negative and positive rows, of TN, FP, FN, TP
 
@@ -50,7 +51,7 @@ class BalancedAccuracy(BinaryMetric):
     Parameters
     ----------
     n_draws : int
-        Dirichlet draws per cell.
+        Dirichlet draws per cell in which one of the four decisions was made fewer than 4 times; other cells have cubature.
     """
 
     n_draws: int = 2000
@@ -60,7 +61,9 @@ class BalancedAccuracy(BinaryMetric):
     unit: ClassVar[str] = "share"
     direction: ClassVar[Direction] = "higher"
     takes_weights: ClassVar[bool] = True
-    interval: ClassVar[str] = "Dirichlet(counts + 1/2) draws; weights or clusters: linearised, logit, t"
+    interval: ClassVar[str] = (
+        "Dirichlet(counts + 1/2), cubature, or draws where a count is below 4; weights or clusters: linearised, logit, t"
+    )
     source: ClassVar[str] = "Brodersen et al. 2010, ICPR; Brown, Cai & DasGupta 2001"
 
     def compute(self, tally: BinaryTally, confidence: float, seed: int) -> MetricValues:
@@ -70,10 +73,9 @@ class BalancedAccuracy(BinaryMetric):
             return self._of_weight(decision_totals(tally.totals), confidence, undefined)
         counts = tally.confusion.reshape(-1, 4)
         value = mean_of_rates([counts[:, k].astype(np.float64) for k in range(4)])
-        low, high, too_few = dirichlet_interval(counts, mean_of_rates, confidence, self.n_draws, seed)
-        no_interval = [(too_few, "no interval: more than 1 % of the draws are undefined")]
+        low, high, method, no_interval = decision_interval(counts, mean_of_rates, LOGIT_SCALE, confidence, self.n_draws, seed)
         low, high = np.minimum(low, value), np.maximum(high, value)
-        return metric_values(self.name, value, low, high, f"Dirichlet(counts + 1/2), {self.n_draws} draws", undefined, no_interval)
+        return metric_values(self.name, value, low, high, method, undefined, no_interval)
 
     def _of_weight(self, decisions: ClusterTotals, confidence: float, undefined: list[Case]) -> MetricValues:
         value = mean_of_rates([decisions.total[:, k] for k in range(4)])

@@ -8,12 +8,13 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.metrics.decision_interval import decision_interval
 from harness.metrics.linearised_interval import FISHER, decision_totals, formula_interval
 from harness.metrics.metric import BinaryMetric, Direction
 from harness.metrics.values import FEWER_THAN_TWO, ONE_CLASS, Case, metric_values
 from harness.records.metric import MetricValues
 from harness.records.tally import BinaryTally, ClusterTotals
-from harness.stats.dirichlet import dirichlet_interval
+from harness.stats.dirichlet_cubature import FISHER_SCALE
 
 _MARGINS = tuple(np.array(one) for one in ([0.0, 0, 1, 1], [1.0, 1, 0, 0], [0.0, 1, 0, 1], [1.0, 0, 1, 0]))  # of TN, FP, FN, TP
 
@@ -53,7 +54,7 @@ class Mcc(BinaryMetric):
     Parameters
     ----------
     n_draws : int
-        Dirichlet draws per cell.
+        Dirichlet draws per cell in which one of the four decisions was made fewer than 4 times; other cells have cubature.
     """
 
     n_draws: int = 2000
@@ -64,7 +65,9 @@ class Mcc(BinaryMetric):
     direction: ClassVar[Direction] = "higher"
     lowest: ClassVar[float] = -1.0
     takes_weights: ClassVar[bool] = True
-    interval: ClassVar[str] = "Dirichlet(counts + 1/2) draws; weights or clusters: linearised, Fisher z, t"
+    interval: ClassVar[str] = (
+        "Dirichlet(counts + 1/2), cubature, or draws where a count is below 4; weights or clusters: linearised, Fisher z, t"
+    )
     source: ClassVar[str] = "Matthews 1975, BBA 405:442; Brown, Cai & DasGupta 2001"
 
     def compute(self, tally: BinaryTally, confidence: float, seed: int) -> MetricValues:
@@ -73,10 +76,9 @@ class Mcc(BinaryMetric):
             return self._of_weight(decision_totals(tally.totals), confidence, _undefined(tally))
         counts = tally.confusion.reshape(-1, 4)
         value = matthews([counts[:, k].astype(np.float64) for k in range(4)])
-        low, high, too_few = dirichlet_interval(counts, matthews, confidence, self.n_draws, seed)
-        no_interval = [(too_few, "no interval: more than 1 % of the draws are undefined")]
+        low, high, method, no_interval = decision_interval(counts, matthews, FISHER_SCALE, confidence, self.n_draws, seed)
         low, high = np.minimum(low, value), np.maximum(high, value)
-        return metric_values(self.name, value, low, high, f"Dirichlet(counts + 1/2), {self.n_draws} draws", _undefined(tally), no_interval)
+        return metric_values(self.name, value, low, high, method, _undefined(tally), no_interval)
 
     def _of_weight(self, decisions: ClusterTotals, confidence: float, undefined: list[Case]) -> MetricValues:
         value = matthews([decisions.total[:, k] for k in range(4)])

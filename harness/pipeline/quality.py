@@ -163,7 +163,7 @@ def _scores(plan: ScoringPlan, prepared: PreparedReplay, raw: Path, channel: Cha
                 f"model.output: '{plan.output}' gave {len(batch)} scores for {stop - start} rows, wanted one a row; name another output"
             )
         if scores is None:
-            scores = files.new_mapped(raw, np.float32, (prepared.n_rows, *batch.shape[1:]))
+            scores = files.new_mapped(raw, batch.dtype, (prepared.n_rows, *batch.shape[1:]))
         scores[start:stop] = batch
         if time.monotonic() - reported > _REPORT_EVERY_S:
             reported = time.monotonic()

@@ -120,6 +120,9 @@ def _stored(directory: str, overrides: Sequence[str], config_dirs: Sequence[str]
             raise ConfigError(
                 f"{key}: cannot be changed without the log; run harness sweep with it. From stored results: {one_of(_FROM_STORED)}"
             )
+    for folder in config_dirs:
+        if not Path(folder).is_dir():
+            raise ConfigError(f"--config-dir: no folder {folder}; create it or correct the path")
     dirs = [*(d for d in manifest.conf_dirs if Path(d).is_dir()), *config_dirs]
     conf = compose_stored(read_composed(root, manifest), manifest.overrides, overrides, dirs)
     pending = [m.variant for m in manifest.members if m.status == PENDING]

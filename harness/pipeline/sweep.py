@@ -33,7 +33,7 @@ from harness.records.run import OK, PENDING
 from harness.replay.prepared import read_contract
 from harness.runs import folder as files
 from harness.runs import store
-from harness.runs.identity import git_state
+from harness.runs.identity import digest, git_state
 from harness.runs.manifest import FORMAT, MANIFEST, Manifest, ManifestMember, read_manifest, write_composed, write_manifest, write_replay
 from harness.units import human_bytes, human_seconds
 
@@ -127,6 +127,7 @@ def _begin(
         started_at=now,
         updated_at=now,
         members=tuple(entries),
+        composed_sha256=digest(dict(conf.saved)),
     )
     write_composed(root, conf.saved)
     write_manifest(root, manifest)

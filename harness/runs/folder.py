@@ -115,8 +115,17 @@ def write_columns(path: Path, columns: Mapping[str, NDArray[Any]]) -> None:
 
 
 def read_columns(path: Path) -> dict[str, NDArray[Any]]:
-    """Map the columns of an Arrow file read-only, without a copy (but for truth values)."""
-    batch = pa.ipc.open_file(pa.memory_map(str(path))).get_batch(0)
+    """Map the columns of an Arrow file read-only, without a copy (but for truth values).
+
+    Raises
+    ------
+    ResultsError
+        When the file is missing or damaged.
+    """
+    try:
+        batch = pa.ipc.open_file(pa.memory_map(str(path))).get_batch(0)
+    except (OSError, pa.ArrowException) as trouble:
+        raise _unreadable(path, trouble) from trouble
     found = {}
     for name, column in zip(batch.schema.names, batch.columns, strict=True):
         if pa.types.is_fixed_size_list(column.type):
@@ -125,6 +134,25 @@ def read_columns(path: Path) -> dict[str, NDArray[Any]]:
             packed = pa.types.is_boolean(column.type)  # Arrow keeps eight of them in a byte
             found[name] = np.asarray(column.to_numpy(zero_copy_only=not packed))
     return found
+
+
+def read_parquet(path: Path) -> pd.DataFrame:
+    """Read a table.
+
+    Raises
+    ------
+    ResultsError
+        When the file is missing or damaged.
+    """
+    try:
+        return pd.read_parquet(path)
+    except (OSError, pa.ArrowException) as trouble:
+        raise _unreadable(path, trouble) from trouble
+
+
+def _unreadable(path: Path, trouble: Exception) -> ResultsError:
+    reason = "it is missing" if isinstance(trouble, FileNotFoundError) else "it is damaged"
+    return ResultsError(f"results: {path} cannot be read ({reason}); run the sweep again")
 
 
 def new_mapped(path: Path, dtype: Any, shape: tuple[int, ...]) -> NDArray[Any]:
@@ -160,7 +188,7 @@ def read_json(path: Path) -> dict[str, Any]:
     try:
         return dict(json.loads(path.read_text(encoding="utf-8")))
     except FileNotFoundError:
-        raise ResultsError(f"results: no file {path}; name the folder of a sweep, as results/flights") from None
+        raise ResultsError(f"results: no file {path}; name the folder of a sweep, as results/flights, or run the sweep again") from None
     except (OSError, ValueError) as trouble:
         raise ResultsError(f"results: {path} cannot be read ({trouble}); run the sweep again") from trouble
 

@@ -15,6 +15,7 @@ from harness.records.money import Traffic
 from harness.records.run import PENDING, Identity
 from harness.records.tally import Grid
 from harness.runs import folder
+from harness.runs.identity import digest
 
 MANIFEST, COMPOSED = "sweep.json", "composed.json"
 FORMAT = 2  # of the folder; raised when an older harness could not read it
@@ -53,6 +54,7 @@ class Manifest:
     started_at: str
     updated_at: str
     members: tuple[ManifestMember, ...]
+    composed_sha256: str
 
     def with_status(self, variant: str, status: str, reason: str | None, now: str) -> Manifest:
         """Return the manifest after one member has changed."""
@@ -105,6 +107,10 @@ def read_composed(root: Path, manifest: Manifest) -> list[tuple[str, str]]:
         When it is missing or lacks a member.
     """
     texts = folder.read_json(root / COMPOSED)
+    if digest(texts) != manifest.composed_sha256:
+        raise ResultsError(
+            f"results: {root / COMPOSED} is not what the sweep wrote, so it does not say how the stored scores came about; run the sweep again"
+        )
     lacking = [m.variant for m in manifest.members if not isinstance(texts.get(m.variant), str)]
     if lacking:
         raise ResultsError(f"results: {root / COMPOSED} lacks variant '{lacking[0]}'; run the sweep again")

@@ -121,7 +121,7 @@ def _point(data: dict[str, Any]) -> OperatingPoint:
 
 def read_metrics(path: Path, grid: Grid, names: Sequence[str], confidence: float) -> tuple[MetricValues, ...] | None:
     """Read stored metric values over all cells; None when one of `names` is not there at this confidence."""
-    frame = pd.read_parquet(path / METRICS)
+    frame = folder.read_parquet(path / METRICS)
     if not set(names) <= set(frame["metric"]) or not (frame["confidence"] == confidence).all():
         return None
     cells = pd.MultiIndex.from_arrays(
@@ -143,7 +143,7 @@ def read_worst_slices(path: Path, variant: str) -> WorstSlicesNote | None:
     file = path / WORST_SLICES
     if not file.is_file():
         return None
-    frame = pd.read_parquet(file)
+    frame = folder.read_parquet(file)
     if frame.empty:
         return WorstSlicesNote(variant, "", 0, 0, 0, 0, ())
     first = frame.iloc[0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -13,17 +14,18 @@ from harness.records.task_tally import PAIRED_REGRESSION_COMPONENTS, REGRESSION_
 from kernels.cluster_tally import Components, cluster_tally
 
 Floats = NDArray[np.float64]
+Predictions = NDArray[np.float32] | NDArray[np.float64]
 Design = tuple[Floats | None, NDArray[np.int64] | None]  # weights, cluster ids
 Cells = tuple[NDArray[Any], NDArray[np.int32] | None, Grid]  # slice ids, window ids
 
 
-def check_predictions(who: str, predictions: NDArray[np.float32], labels: Floats) -> None:
+def check_predictions(who: str, predictions: Predictions, labels: Floats) -> None:
     """Raise ScoreError unless every prediction is a finite number, one for each label; rows are never dropped silently.
 
     >>> check_predictions("mlp", np.array([-3.0, 1e9], np.float32), np.zeros(2))
     """
-    if predictions.dtype != np.float32 or predictions.shape != labels.shape:
-        raise ScoreError(f"{who}: predictions are {predictions.dtype} {predictions.shape}; wanted float32 {labels.shape}, one number a row")
+    if predictions.dtype not in (np.float32, np.float64) or predictions.shape != labels.shape:
+        raise ScoreError(f"{who}: predictions are {predictions.dtype} {predictions.shape}; wanted floats {labels.shape}, one number a row")
     n_bad = predictions.size - int(np.isfinite(predictions).sum())
     if n_bad:
         raise ScoreError(
@@ -32,7 +34,7 @@ def check_predictions(who: str, predictions: NDArray[np.float32], labels: Floats
 
 
 def tally_regression(
-    predictions: NDArray[np.float32],
+    predictions: Predictions,
     labels: NDArray[np.float64],
     slice_ids: NDArray[Any],
     window_ids: NDArray[np.int32] | None,
@@ -46,7 +48,7 @@ def tally_regression(
 
     Parameters
     ----------
-    predictions : float32 [n_rows], finite, in the label's unit
+    predictions : float32 or float64 [n_rows], finite, in the label's unit
     labels : float64 [n_rows], finite; NaN where a row is not judged
     slice_ids : uint16 or int32 [n_rows, n_columns]; column 0 is slice 0, all rows
     window_ids : int32 [n_rows], 0 where a row is in no window; None where the grid has one window
@@ -78,8 +80,8 @@ def tally_regression(
 
 
 def tally_paired_regression(
-    champion_predictions: NDArray[np.float32],
-    challenger_predictions: NDArray[np.float32],
+    champion_predictions: Predictions,
+    challenger_predictions: Predictions,
     labels: NDArray[np.float64],
     slice_ids: NDArray[Any],
     window_ids: NDArray[np.int32] | None,
@@ -93,7 +95,7 @@ def tally_paired_regression(
 
     Parameters
     ----------
-    champion_predictions, challenger_predictions : float32 [n_rows], finite, in the label's unit
+    champion_predictions, challenger_predictions : float32 or float64 [n_rows], finite, in the label's unit
     labels : float64 [n_rows], finite; NaN where a row is not judged, also where either variant has learned from it
     slice_ids, window_ids, grid, weights, cluster_ids, n_threads : as in `tally_regression`
 
@@ -143,7 +145,7 @@ def mean_label(labels: Floats, weights: Floats | None, rows: NDArray[np.intp]) -
     return lowest + float(np.average(labels[rows] - lowest, weights=None if weights is None else weights[rows]))
 
 
-def _components(predictions: list[NDArray[np.float32]], labels: Floats, centre: float) -> Components:
+def _components(predictions: Sequence[Predictions], labels: Floats, centre: float) -> Components:
     """Return what gives rows their components, those of one variant or those of two."""
 
     def of_rows(rows: NDArray[np.intp]) -> tuple[NDArray[np.int32], Floats]:

@@ -112,7 +112,7 @@ def test_labels_without_a_key_and_rows_without_one_never_meet(tmp_path):
 @pytest.mark.parametrize(
     ("labels", "source", "words"),
     [
-        (KEYS | {"id": ["r2", "r2"]}, {}, "1 keys stand in labels.parquet more than once, for example id=r2 .2 rows.*one row per key"),
+        (KEYS | {"id": ["r2", "r2"]}, {}, "1 keys stand in labels.parquet more than once, for example id='r2' .2 rows.*one row per key"),
         (KEYS | {"id": [1, 2]}, {}, "column 'id' is string in the log and int64 in labels.parquet.*write both with one type"),
         (KEYS, {"on": "key"}, "labels.on: no column 'key' in log.parquet"),
         ({"key": ["r1", "r2"], "y": [1, 0]}, {}, "labels.on: no column 'id' in labels.parquet"),
@@ -125,8 +125,22 @@ def test_labels_without_a_key_and_rows_without_one_never_meet(tmp_path):
             "no time in 1 rows of labels.parquet that have a label",
         ),
         (KEYS | {"id": pa.nulls(2, pa.string())}, {}, "no row of labels.parquet has a value in 'id'"),
-        (KEYS | {"id": ["x1", "x2"]}, {}, "labels.column: column 'y' of .*labels.parquet is null in every row"),
-        (KEYS | {"y": [0, 0]}, {}, "no row of column 'y' of .*labels.parquet is 1; its values are 0"),
+        (
+            KEYS | {"id": ["x1", "x2"]},
+            {},
+            "labels.on: no row of the log has its key in labels.parquet: the log's first is id='r1', the file's first id='x1'; write the keys",
+        ),
+        (
+            {"id": ["r3", "r9", "r1"], "y": pa.array([None, 1, None], pa.int8())},
+            {},
+            "labels.column: column 'y' is null in all 2 rows of labels.parquet whose key the log has; give labels",
+        ),
+        (
+            {"id": ["r1", "r9"], "y": [np.nan, 1.0]},
+            {},
+            "labels.column: column 'y' of .*labels.parquet .joined to the log. is null in every row",
+        ),
+        ({"id": ["r1", "r9"], "y": [0, 1]}, {}, "no row of column 'y' of .*labels.parquet .joined to the log. is 1; its values are 0"),
         (KEYS | {"y": days(1, 2)}, {}, "labels.column: column 'y' is timestamp"),
         (KEYS, {"path": "nowhere.parquet"}, "labels.path: no file 'nowhere.parquet'"),
     ],
@@ -134,6 +148,95 @@ def test_labels_without_a_key_and_rows_without_one_never_meet(tmp_path):
 def test_a_label_file_that_cannot_be_joined_is_refused(tmp_path, labels, source, words):
     with pytest.raises(ReplayError, match=words):
         prepared_of(tmp_path, {"id": IDS, "t": days(1, 2, 3, 4)}, labels, source=source, timestamp="t")
+
+
+@pytest.mark.parametrize("batch_rows", [1, 100])
+@pytest.mark.parametrize(
+    ("own", "other", "words"),
+    [
+        (pa.array([None, 7, 8]), pa.array([9, None, 10]), "the log's first is id=7, the file's first id=9"),
+        (pa.array([2**63, 2**63 + 1], pa.uint64()), pa.array([2**63 + 2], pa.uint64()), f"id={2**63}, .* id={2**63 + 2};"),
+        (pa.array([True, True]), pa.array([False]), "id=True, the file's first id=False"),
+        (days(1, 2), days(1.5).cast(pa.timestamp("ns")), "id=1970-01-02T00:00:00, the file's first id=1970-01-02T12:00:00;"),
+        (pa.array([date(2025, 1, 1)]), pa.array([date(2025, 1, 2)]), "id=2025-01-01, the file's first id=2025-01-02;"),
+        (pa.array(["r1 "]).dictionary_encode(), pa.array(["r1"]), "id='r1 ', the file's first id='r1'"),
+        (pa.nulls(2, pa.string()), pa.array(["r1"]), "labels.on: no row of the log has a value in 'id'; name the columns that hold the key"),
+    ],
+)
+def test_keys_that_never_meet_are_shown(tmp_path, monkeypatch, batch_rows, own, other, words):
+    monkeypatch.setattr(arrow_reader, "BATCH_ROWS", batch_rows)
+    with pytest.raises(ReplayError, match=words):
+        prepared_of(tmp_path, {"id": own}, {"id": other, "y": pa.array([1] * len(other))})
+
+
+def test_of_several_key_columns_all_are_shown(tmp_path):
+    labels = {"user": ["a"], "n": [4], "y": [1]}
+    with pytest.raises(ReplayError, match="the log's first is user='a', n=3, the file's first user='a', n=4"):
+        prepared_of(tmp_path, {"user": ["a", "b"], "n": [3, 4]}, labels, source={"on": ["user", "n"]})
+
+
+def test_a_key_that_where_leaves_out_does_not_match(tmp_path):
+    with pytest.raises(ReplayError, match="no row of the log has its key in labels.parquet: the log's first is id='r2'"):
+        prepared_of(tmp_path, {"id": IDS}, {"id": ["r1"], "y": [1]}, where=[{"column": "id", "in": ["r2", "r3"]}])
+
+
+def test_labels_that_were_all_observed_too_late_are_not_called_null(tmp_path):
+    columns = {"id": pa.array(["r1", "r1", "r2", "r3", "r4"]), "t": days(1, 2, 3, 4, 5)}
+    labels = {"id": ["r1", "r2", "r3", "r9"], "y": pa.array([1, 0, None, 1]), "seen": days(7, 6, 5, 1)}
+    words = (
+        "labels.observed_at: all 2 labels of labels.parquet that match were observed after 1970-01-06T00:00:00, the first 1970-01-07T00:00:00;"
+        " set label_maturity.as_of to a later time or wait"
+    )
+    with pytest.raises(ReplayError, match=words):
+        prepared_of(tmp_path, columns, labels, source={"observed_at": "seen"}, timestamp="t")
+    later = {"age": "0d", "as_of": "1970-01-07"}
+    found = prepared_of(tmp_path, columns, labels, source={"observed_at": "seen"}, timestamp="t", label_maturity=later)
+    assert known(found.judged_labels) == [None, None, 0, None, None]
+
+
+NS = pa.array([1_000_000_000_000_000_001, 1_000_000_000_000_000_999, 2_000], pa.timestamp("ns"))
+
+
+@pytest.mark.parametrize(
+    ("own", "other", "expected"),
+    [
+        (NS, NS.take(pa.array([1, 2])), [None, 1, 0]),
+        (NS, pa.array([1_000_000_000_000_000, 2], pa.timestamp("us")), [None, None, 0]),
+        (pa.array([1_000_000_000_000_000, 2, None], pa.timestamp("us")), NS, [None, 0, None]),
+        (NS.cast(pa.timestamp("ns", tz="Europe/Berlin")).dictionary_encode(), NS, [1, 1, 0]),
+        (pa.array([1_001, 2, 3], pa.timestamp("us")), pa.array([1, 2], pa.timestamp("ms")), [None, None, None]),
+        (pa.array([1_000, -1_500, 3_000], pa.timestamp("us")), pa.array([-1, 1, 3], pa.timestamp("ms")), [1, None, 0]),
+    ],
+)
+def test_times_meet_when_they_are_equal_to_the_last_digit(tmp_path, own, other, expected):
+    labels = {"id": other, "y": pa.array([1] * (len(other) - 1) + [0])}
+    if expected == [None] * 3:
+        with pytest.raises(ReplayError, match="id=1970-01-01T00:00:00.001001, the file's first id=1970-01-01T00:00:00.001;"):
+            prepared_of(tmp_path, {"id": own}, labels)
+        return
+    assert known(prepared_of(tmp_path, {"id": own}, labels).judged_labels) == expected
+
+
+@pytest.mark.parametrize("log_is_coarse", [True, False])
+def test_a_time_that_the_finer_unit_cannot_hold_is_refused(tmp_path, log_is_coarse):
+    far = pa.array([0, 253_402_214_400_000_000], pa.timestamp("us"))  # 9999-12-31, and timestamp[ns] ends in 2262
+    fine = pa.array([0, 1], pa.timestamp("ns"))
+    own, other = (far, fine) if log_is_coarse else (fine, far)
+    with pytest.raises(ReplayError, match=r"labels.on: column 'id' .* cannot all be compared in ns .*; write both with one unit"):
+        prepared_of(tmp_path, {"id": own}, {"id": other, "y": pa.array([1, 0])})
+
+
+@pytest.mark.parametrize(
+    ("own", "other", "types"),
+    [
+        (pa.array([1, 2]), pa.array([1, 2], pa.uint64()), "int64 in the log and uint64 in labels.parquet"),
+        (days(1, 2), days(1, 2).cast(pa.date32()), r"timestamp\[us\] in the log and date32\[day\] in labels.parquet"),
+    ],
+)
+def test_keys_of_two_types_are_refused_and_not_called_unequal(tmp_path, own, other, types):
+    with pytest.raises(ReplayError, match=f"column 'id' is {types}, wanted one type in both; write both with one type") as refused:
+        prepared_of(tmp_path, {"id": own}, {"id": other, "y": pa.array([1, 0])})
+    assert "equal" not in str(refused.value)
 
 
 def test_numbers_with_a_point_are_no_keys(tmp_path):

@@ -109,6 +109,18 @@ def test_what_is_no_label_is_refused_and_counted(tmp_path, monkeypatch, batch_ro
         prepared_of(tmp_path, {"y": pa.array(column)}, **keys)
 
 
+@pytest.mark.parametrize(
+    ("column", "classes", "words"),
+    [
+        ([10, -1, 2], [10, 2], "holds -1 in 1 rows, wanted one of 10, 2; add it"),
+        (["10", "-1", "2"], ["10", "2"], "holds '-1' in 1 rows, wanted one of '10', '2'; add it"),
+    ],
+)
+def test_numbers_have_no_nearest_class(tmp_path, column, classes, words):
+    with pytest.raises(ReplayError, match=words):
+        prepared_of(tmp_path, {"y": pa.array(column)}, task="multiclass", classes=classes)
+
+
 def test_a_thousand_classes_are_taken(tmp_path):
     assert len(prepared_of(tmp_path, {"y": pa.array(range(1000))}, task="multiclass").classes) == 1000
 

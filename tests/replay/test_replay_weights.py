@@ -26,6 +26,11 @@ def test_a_row_of_weight_zero_is_not_judged_and_counted(tmp_path, column):
     assert found.account.n_judged == 3
 
 
+def test_weights_at_the_ends_of_the_range_are_taken(tmp_path):
+    found = prepared_of(tmp_path, {"y": Y, "w": pa.array([1e-100, 0.0, 1e100, 1.0])}, weight="w")
+    assert found.weights.tolist() == [1e-100, 0.0, 1e100, 1.0]
+
+
 def test_every_row_is_counted_once_whatever_is_wrong_with_it(tmp_path):
     columns = {"y": pa.array([1, None, None, 0, 1, 0]), "w": pa.array([0, 0, 1, 1, 0, 1]), "t": days(1, 2, 3, 4, 9.5, 10)}
     found = prepared_of(tmp_path, columns, weight="w", timestamp="t", label_maturity={"age": "1d"})
@@ -97,6 +102,9 @@ def test_texts_are_hashed_alike_in_every_run(tmp_path):
         ("weight", [1.0, None, np.nan, 1.0], "column 'x' is null or NaN in 2 rows, wanted numbers of at least 0"),
         ("weight", [1.0, -1.0, -0.5, 1.0], "column 'x' is negative in 2 rows"),
         ("weight", [1.0, np.inf, 1.0, 1.0], "column 'x' is infinite in 1 rows"),
+        ("weight", [1.0, 1e155, 0.0, 1e-200], r"column 'x' is outside \[1e-100, 1e\+100\] in 2 rows, for example 1e\+155"),
+        ("weight", [1.0, 5e-324, 1.0, 1.0], "in 1 rows, for example 4.94e-324; divide or multiply all weights by one number: only their ratios"),
+        ("weight", [1e308, -1.0, 1e308, 1.0], "column 'x' is negative in 1 rows"),
         ("weight", [0.0, 0.0, 0.0, 0.0], "no row is left to judge .weight 0: 4."),
         ("weight", ["1", "1", "1", "1"], "column 'x' is string, wanted numbers"),
         ("weight", [True, True, True, False], "column 'x' is bool, wanted numbers"),
