@@ -26,3 +26,15 @@ class GainRule(ABC):
         is_champion
             Whether the variant is the champion: its difference to the champion is zero by definition.
         """
+
+    @abstractmethod
+    def difference_range(self, paired: PairedTally, n_gained: int, n_lost: int, n_alike: int) -> tuple[float, float]:
+        """Return the lowest and highest difference to the champion per 1,000 predictions over all labels that further rows may have.
+
+        Parameters
+        ----------
+        paired
+            Champion and variant on the labelled rows; cell 0 is all rows.
+        n_gained, n_lost, n_alike
+            Rows without a label that only the variant predicts positive, only the champion, and both or neither.
+        """

@@ -111,6 +111,28 @@ class ValueMatrix(GainRule):
             note=self.note,
         )
 
+    def difference_range(self, paired: PairedTally, n_gained: int, n_lost: int, n_alike: int) -> tuple[float, float]:
+        """Return the lowest and highest difference to the champion per 1,000 predictions, were every unlabelled row the worst or the best.
+
+        Formula: (sum over labelled rows + gained * min(v) - lost * max(v)) / all rows for the lowest, with v the value of predicting a
+        positive or a negative row positive rather than negative; the highest is the mirror. Both are reached by some labels.
+
+        Examples
+        --------
+        One labelled row that both find, one unlabelled one that only the challenger selects: worth 5 if positive, -1 if not.
+
+        >>> rule = ValueMatrix(true_positive=5, false_positive=-1, false_negative=0, true_negative=0, currency="USD")
+        >>> from types import SimpleNamespace
+        >>> pair = SimpleNamespace(cells=np.array([[[[0, 0], [0, 0]], [[0, 0], [0, 1]]]]))
+        >>> rule.difference_range(pair, 1, 0, 0)
+        (-500.0, 2500.0)
+        """
+        known, values = float((paired.cells[0] * self._paired_values()).sum()), self.values
+        turn = values[:, 1] - values[:, 0]
+        lowest, highest = n_gained * turn.min() - n_lost * turn.max(), n_gained * turn.max() - n_lost * turn.min()
+        n_rows = int(paired.cells[0].sum()) + n_gained + n_lost + n_alike
+        return 1000 * float(known + lowest) / n_rows, 1000 * float(known + highest) / n_rows
+
     def by_cell(self, tally: BinaryTally, paired: PairedTally | None, confidence: float = 0.95) -> MetricValues:
         """Return the gain per 1,000 predictions of every cell with its normal interval, as the metric `gain_per_1k`.
 

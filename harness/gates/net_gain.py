@@ -7,7 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from harness.errors import did_you_mean, one_of
 from harness.gates.gate import Gate
+from harness.gates.missing_labels import BOUNDS, CHOICES, IGNORE
 from harness.gates.one_sided import holm_in_family, is_usable, p_above, p_below
 from harness.records.evidence import FAIL, PASS, UNDECIDED, Evidence, GateResult
 from harness.records.measurement import DECIDING_PROTOCOLS
@@ -26,6 +28,9 @@ class NetGain(Gate):
         What the change must bring, per 1,000 predictions, in the currency of the gain; None: anything above 0.
     alpha
         One-sided level.
+    missing_labels
+        "bounds": a PASS that the worst labels of the rows without one would undo, and a FAIL that the best would, are UNDECIDED.
+        "ignore": labels are taken to be missing at random, which the details then say.
 
     Notes
     -----
@@ -35,6 +40,7 @@ class NetGain(Gate):
 
     min_per_1k: float | None = None
     alpha: float = 0.025
+    missing_labels: str = BOUNDS
 
     def default_name(self) -> str:
         """Return net_gain."""
@@ -46,6 +52,9 @@ class NetGain(Gate):
             raise ValueError(f"min_per_1k: found {self.min_per_1k!r}, wanted a number or null")
         if not 0 < self.alpha < 0.5:
             raise ValueError(f"alpha: found {self.alpha!r}, wanted a share above 0 and below 0.5")
+        if self.missing_labels not in CHOICES:
+            near = did_you_mean(self.missing_labels, CHOICES)
+            raise ValueError(f"missing_labels: found {self.missing_labels!r}, wanted one of {one_of(CHOICES)}{near}")
 
     def judge(self, evidence: tuple[Evidence, ...]) -> tuple[GateResult, ...]:
         """Judge all challengers together."""
@@ -70,16 +79,31 @@ class NetGain(Gate):
         figure = f"{e.net_vs_champion:+.4g} [{e.net_vs_champion_low:.4g}, {e.net_vs_champion_high:.4g}]{currency} per 1,000 predictions"
         touching = 1e-9 if self.min_per_1k is not None else -1e-9  # of alpha: >= takes the boundary in, > leaves it out
         if p_pass < self.alpha * (1 + touching):
-            status, sentence = PASS, f"net against the champion is {figure}"
+            status, sentence = self._certain(PASS, e, f"net against the champion is {figure}", currency)
         elif p_fail < self.alpha * (1 - touching):
-            status, sentence = FAIL, f"net against the champion is {figure}: less than asked for"
+            status, sentence = self._certain(FAIL, e, f"net against the champion is {figure}: less than asked for", currency)
         else:
             status, sentence = (
                 UNDECIDED,
                 f"net against the champion is {figure}: the interval holds the limit, or does after Holm over the challengers",
             )
-        details = (f"p-values after Holm over challengers: {p_pass:.3g} for PASS, {p_fail:.3g} for FAIL, level {self.alpha:g}",)
+        details: tuple[str, ...] = (f"p-values after Holm over challengers: {p_pass:.3g} for PASS, {p_fail:.3g} for FAIL, level {self.alpha:g}",)
+        if self.missing_labels == IGNORE and e.n_unlabelled:
+            details += (f"missing_labels: ignore takes labels to be missing at random; rows without one: {e.n_unlabelled:,}",)
         return GateResult(self.name, e.variant, status, e.net_vs_champion_low, limit, sentence, details)
+
+    def _certain(self, status: str, e: Evidence, sentence: str, currency: str) -> tuple[str, str]:
+        """Return the verdict, or UNDECIDED where rows without a label could turn it."""
+        assert e.net_vs_champion_low is not None
+        assert e.net_vs_champion_high is not None
+        limit = self.min_per_1k or 0.0
+        low, high = e.net_vs_champion_low + e.missing_gain[0], e.net_vs_champion_high + e.missing_gain[1]
+        reach, turned = (low, low <= limit) if status == PASS else (high, high >= limit)
+        if self.missing_labels == IGNORE or e.n_unlabelled == 0 or not turned:
+            return status, sentence
+        side = "worst" if status == PASS else "best"
+        told = f"{e.n_unlabelled:,} rows have no label: were they the {side} for it, its interval would reach {reach:+.4g}{currency}"
+        return UNDECIDED, f"{sentence}; {told}, so that is not certain; wait for the labels, or set missing_labels: ignore"
 
     def _obstacle(self, e: Evidence) -> str | None:
         """Say why the net difference may not be judged, or None."""

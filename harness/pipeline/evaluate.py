@@ -12,16 +12,16 @@ from harness.compare.paired_differences import PAIRED_METRICS, paired_difference
 from harness.compare.worst_slice import WorstSlice, worst_slice
 from harness.cost.price_sheet import Price
 from harness.gates.verdict import signoff, verdicts
-from harness.pipeline.missing import missing_of
+from harness.pipeline.comparison_texts import next_command, notes, parity_text, reasons, training_text
+from harness.pipeline.missing import missing_gain_of, missing_of, n_unlabelled_of
 from harness.pipeline.money import Money, front_of, money_of, price_of
 from harness.pipeline.reduction import Paired
 from harness.pipeline.stored_variant import StoredVariant, load_variant
 from harness.pipeline.time_tables import over_time_of, retrain_of
 from harness.records.comparison import Comparison, ComparisonRow, MetricSummary
 from harness.records.conf import SweepConf, VariantConf
-from harness.records.evidence import FAIL, UNDECIDED, Evidence, Lineage, Signoff, Verdict
+from harness.records.evidence import Evidence, Lineage, Signoff, Verdict
 from harness.records.fairness import Fairness
-from harness.records.measurement import DECIDING_PROTOCOLS
 from harness.records.metric import Differences, MetricValues
 from harness.records.over_time import PeriodValue
 from harness.records.run import OK, RunRecord
@@ -153,6 +153,8 @@ def _evidence(
         lineage=lineage,
         confidence=conf.confidence,
         champion_measurement=champion_variant.measurement if champion_variant else None,
+        missing_gain=missing_gain_of(v, conf.gain, own.gain.vs_champion_per_1k if own.gain else None),
+        n_unlabelled=n_unlabelled_of(v),
         missing_bounds=missing_of(v, [d.metric for d in differences], replay.grid),
     )
 
@@ -195,12 +197,12 @@ def _comparison(
         name=conf.name,
         champion=conf.champion,
         account=replay.account,
-        parity=_parity(conf),
-        training_note=_training(variants, manifest),
+        parity=parity_text(conf),
+        training_note=training_text(variants, manifest),
         rows=tuple(rows),
         headline_metrics=headline,
-        notes=(*_reasons(given), *_notes(conf, replay, price, variants, conf.candidate not in (None, manifest.candidate))),
-        next_command=_next(root, conf, by_variant),
+        notes=(*reasons(given), *notes(conf, replay, price, variants, conf.candidate not in (None, manifest.candidate))),
+        next_command=next_command(root, conf, by_variant),
     )
 
 
@@ -267,67 +269,3 @@ def _failed_row(variant: VariantConf, status: str, reason: str | None) -> Compar
         pareto=None,
         verdict="",
     )
-
-
-def _parity(conf: SweepConf) -> str:
-    if conf.replay.production.score is None:
-        return "replay parity: not measured, the log names no score of the live model (replay.production.score)"
-    return "replay parity: not measured in this version"
-
-
-def _training(variants: Sequence[StoredVariant], manifest: Manifest) -> str:
-    if manifest.first_judged is None:
-        return "training: not known which rows a model was trained on, the log has no time column (replay.timestamp)"
-    unknown = [v.label for v in variants if v.run.trained_until is None]
-    texts = []
-    held_back = [f"{v.label} {v.run.n_in_training:,}" for v in variants if v.run.n_in_training]
-    if held_back:
-        texts.append(f"rows judged less for a variant that had learned from them, and in none of its pairs: {', '.join(held_back)}")
-    if unknown:
-        texts.append(f"training: not known of {', '.join(unknown)} (trained_until is not set), so judged rows may have been trained on")
-    else:
-        texts.append("no judged row was trained on by any variant")
-    return "; ".join(texts)
-
-
-def _reasons(given: Sequence[Verdict]) -> list[str]:
-    found = []
-    for verdict in given:
-        gates = [g for g in verdict.gates if g.status == verdict.status]
-        if verdict.status == FAIL and gates:
-            found.append(f"{verdict.variant}: FAIL, {gates[0].gate}: {gates[0].sentence}")
-        elif verdict.status == UNDECIDED and gates:
-            found.append(f"{verdict.variant}: UNDECIDED on {', '.join(g.gate for g in gates)}")
-    return found
-
-
-def _notes(
-    conf: SweepConf, replay: ReplayProfile, price: Price | None, variants: Sequence[StoredVariant], late_candidate: bool
-) -> tuple[str, ...]:
-    notes = list(replay.notes)
-    if price is not None and price.warning:
-        notes.append(price.warning)
-    gain_note: str | None = getattr(conf.gain, "note", None)
-    if gain_note:
-        notes.append(f"gain: {gain_note}")
-    if conf.price is not None and conf.price.requests_per_day is not None:
-        notes.append(f"cost: the log's traffic scaled to {conf.price.requests_per_day:,.0f} requests a day (price.requests_per_day)")
-    bounds = [float(t.bound[0]) for v in variants if (t := getattr(v.tally, "binned_auc", None)) is not None]
-    if bounds:
-        notes.append(
-            f"auc: from bins of the score, as metrics.auc.method=binned asks, in memory that does not depend on the number of rows; over all"
-            f" rows the exact value differs by at most {max(bounds):.2g}"
-        )
-    if late_candidate:
-        notes.append(f"candidate {conf.candidate} was named after the sweep: its verdict is corrected for all challengers")
-    weak = sorted({m.protocol for v in variants if (m := v.measurement) and m.points and m.protocol not in DECIDING_PROTOCOLS})
-    notes += [f"speed: protocol {protocol}, a first look; gates on cost and latency stay UNDECIDED on it" for protocol in weak]
-    return tuple(notes)
-
-
-def _next(root: Path, conf: SweepConf, by_variant: dict[str, str]) -> str:
-    if conf.champion is None:
-        return f"run again with champion={conf.variants[0].label} to compare on the same rows"
-    if not by_variant:
-        return "add a challenger, as model=NAME,OTHER, to compare on the same rows"
-    return f"harness signoff {root} review={conf.review}"

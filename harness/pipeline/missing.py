@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -30,6 +31,20 @@ def write_missing_labels(root: Path, prepared: PreparedReplay) -> None:
         files.write_parquet(paths[0], missing_labels_frame(missing))
     if ages is not None and (ages.n_labelled < ages.n).any():
         files.write_parquet(paths[1], label_age_frame(ages))
+
+
+def missing_gain_of(v: StoredVariant, gain: Any, vs_champion_per_1k: float | None) -> tuple[float, float]:
+    """Return by how much the rows of a pair without a label could lower and raise its gain over the champion, per 1,000 predictions."""
+    rows = v.unlabelled
+    if gain is None or vs_champion_per_1k is None or not isinstance(rows, UnlabelledSums) or not isinstance(v.paired, PairedTally):
+        return 0.0, 0.0
+    low, high = gain.difference_range(v.paired, int(rows.gained[0]), int(rows.lost[0]), int(rows.alike[0]))
+    return low - vs_champion_per_1k, high - vs_champion_per_1k
+
+
+def n_unlabelled_of(v: StoredVariant) -> int:
+    """Return how many rows of a pair have no label."""
+    return 0 if v.unlabelled is None else int((v.unlabelled.n if isinstance(v.unlabelled, UnlabelledSums) else v.unlabelled)[0])
 
 
 def missing_of(v: StoredVariant, metrics: Sequence[str], grid: Grid) -> tuple[MissingBounds, ...]:

@@ -50,6 +50,8 @@ class Evidence:
     lineage: Lineage
     confidence: float
     champion_measurement: Measurement | None = None
+    missing_gain: tuple[float, float] = (0.0, 0.0)  # by how much rows without a label could lower and raise net_vs_champion
+    n_unlabelled: int = 0  # rows of the pair without a label
     missing_bounds: tuple[MissingBounds, ...] = ()  # empty: rows without a label were not looked at
 
     def difference(self, metric: str) -> Differences | None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import math
 
 import numpy as np
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 
 from harness.gain.rule import GainRule
 from harness.gain.value_matrix import ValueMatrix
-from harness.records.tally import BinaryTally, Moments, PairedTally, RankSums
+from harness.records.tally import BinaryTally, Moments, PairedTally
 from tests.oracles.row_values import gain_and_se_per_1k
 
 RULE = {"true_positive": 2.0, "false_positive": -0.6, "false_negative": -0.1, "true_negative": 0.05, "currency": "USD"}
@@ -25,9 +26,8 @@ def binary(confusion: np.ndarray) -> BinaryTally:
 
 def paired(cells: np.ndarray) -> PairedTally:
     n = len(cells)
-    m, z = Moments(np.zeros(n), np.zeros(n)), np.zeros(n, dtype=np.int64)
-    ranks = RankSums(z, z, z, z, z, z, z)
-    return PairedTally(cells.astype(np.int64), m, m, m, m, ranks, ranks, z, z, z, z)
+    m = Moments(np.zeros(n), np.zeros(n))
+    return PairedTally(cells.astype(np.int64), m, m, m, m, None)
 
 
 def tallies(rows: list[tuple[int, int, int]]) -> tuple[BinaryTally, PairedTally]:
@@ -109,3 +109,18 @@ def test_what_means_nothing_is_refused_in_one_sentence(change: dict[str, object]
 def test_whole_numbers_from_a_conf_are_figures_too() -> None:
     assert ValueMatrix(2, -1, 0, 0, "EUR").values.tolist() == [[0.0, -1.0], [0.0, 2.0]]
     assert isinstance(ValueMatrix(2, -1, 0, 0, "EUR"), GainRule)
+
+
+@pytest.mark.parametrize("values", [(5.0, -1.0, 0.0, 0.0), (2.0, -3.0, -4.0, 1.0), (-1.0, 2.0, 0.5, 0.0)])
+def test_the_range_over_missing_labels_is_that_of_all_labellings(values: tuple[float, ...]) -> None:
+    names = ("true_positive", "false_positive", "false_negative", "true_negative")
+    rule = ValueMatrix(**dict(zip(names, values, strict=True)), currency="USD")
+    labelled = [(1, 0, 1), (0, 0, 1), (1, 1, 0), (0, 1, 1)]
+    decisions = [(0, 1), (0, 1), (1, 0), (1, 1)]  # of the unlabelled rows: champion, challenger
+    _, known = tallies(labelled)
+    found = rule.difference_range(known, 2, 1, 1)
+    gains = []
+    for labels in itertools.product((0, 1), repeat=4):
+        whole = labelled + [(y, a, b) for y, (a, b) in zip(labels, decisions, strict=True)]
+        gains.append(rule.gain("b", *tallies(whole)).vs_champion_per_1k)
+    np.testing.assert_allclose(found, (min(gains), max(gains)))

@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from harness.gates.net_gain import NetGain
 from harness.gates.non_inferiority import NonInferiority
 from harness.records.missing_bounds import MissingBounds
 
@@ -123,3 +124,22 @@ def test_what_is_undecided_for_another_reason_keeps_it(evidence, differences) ->
 def test_an_unknown_choice_is_refused() -> None:
     with pytest.raises(ValueError, match=r"missing_labels: found 'ignored', wanted one of bounds, ignore; did you mean 'ignore'\?"):
         gate(missing_labels="ignored")
+
+
+@pytest.mark.parametrize(
+    ("net", "shift", "n", "mode", "status"),
+    [
+        ((5.0, 4.0, 6.0), (-3.0, 3.0), 10, "bounds", "PASS"),
+        ((5.0, 4.0, 6.0), (-4.0, 3.0), 10, "bounds", "UNDECIDED"),
+        ((5.0, 4.0, 6.0), (-4.0, 3.0), 0, "bounds", "PASS"),
+        ((5.0, 4.0, 6.0), (-4.0, 3.0), 10, "ignore", "PASS"),
+        ((-5.0, -6.0, -4.0), (-4.0, 3.9), 10, "bounds", "FAIL"),
+        ((-5.0, -6.0, -4.0), (-4.0, 4.1), 10, "bounds", "UNDECIDED"),
+    ],
+)
+def test_net_gain_is_undecided_where_missing_labels_could_turn_it(evidence, net, shift, n, mode, status) -> None:
+    figures = dict(zip(("net_vs_champion", "net_vs_champion_low", "net_vs_champion_high"), net, strict=True))
+    found = judged(NetGain(missing_labels=mode), evidence(**figures, missing_gain=shift, n_unlabelled=n))
+    assert found.status == status
+    assert ("10 rows have no label" in found.sentence) == (status == "UNDECIDED")
+    assert any("missing at random" in line for line in found.details) == (mode == "ignore")

@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
-from scipy.stats import binom, norm
+from scipy.stats import binom, norm, t
 
 from harness.gates.non_inferiority import NonInferiority
 from harness.records.tally import Grid
+
+GRID = Grid(("all", "carrier", "carrier"), ("all", "UA", "OO"), ("all", "2013-04"))
 
 NAMED = ("all", "carrier=UA", "carrier=OO")
 GATE = NonInferiority(metric="auc", margin=0.01, slices=NAMED)
@@ -97,8 +101,8 @@ def test_the_screen_leaves_out_slices_with_too_few_of_a_class_and_counts_them(ev
     harmed = [evidence(differences=differences([0.0, 0.0, -0.08], [0.001, 0.001, 0.01], fewest=[500, 400, few])) for few in (19, 20)]
     (left_out,), (screened,) = gate.judge(harmed[:1]), gate.judge(harmed[1:])
     assert (left_out.status, screened.status) == ("PASS", "FAIL")
-    assert "1 other slices screened, 1 too small (n < 200, too few of a class, or no interval)" in left_out.details
-    assert "2 other slices screened, 0 too small (n < 200, too few of a class, or no interval)" in screened.details
+    assert "1 other slices screened, 1 too small (n < 200, too few of a class or of clusters, or no interval)" in left_out.details
+    assert "2 other slices screened, 0 too small (n < 200, too few of a class or of clusters, or no interval)" in screened.details
 
 
 def test_a_waiver_does_not_hide_harm_that_shows(evidence, differences) -> None:
@@ -116,7 +120,66 @@ def test_a_blocked_challenger_does_not_ease_the_step_of_another(evidence, differ
 def test_zero_width_is_never_evidence(evidence, differences) -> None:
     (result,) = GATE.judge((evidence(differences=differences([0.0] * 3, [0.0] * 3)),))
     assert result.status == "UNDECIDED"
-    assert "zero width" in result.sentence
+    assert "all: no usable interval at n 10,000 (delong, of zero width or without a standard error)" in result.sentence
+
+
+def test_what_cannot_be_judged_says_the_reason_that_the_differences_have(evidence, differences) -> None:
+    found = differences([0.0, 0.0, 0.0], [0.001, 0.001, np.nan])
+    found.method[4] = "no interval: fewer than 10 clusters"
+    (result,) = GATE.judge((evidence(differences=found),))
+    assert result.status == "UNDECIDED"
+    assert result.sentence.startswith("carrier=OO: no usable interval at n 10,000 (no interval: fewer than 10 clusters)")
+
+
+def of_student(differences, estimates, ses, degrees):
+    """Differences whose intervals are Student's."""
+    found, repeated = differences(estimates, ses, n_windows=1), np.array(degrees, dtype=np.float64)
+    half = t.ppf(0.975, repeated) * found.se
+    return replace(found, degrees=repeated, ci_low=found.difference - half, ci_high=found.difference + half)
+
+
+def test_corrected_p_values_are_students_where_the_interval_is(evidence, differences) -> None:
+    gate = NonInferiority(metric="auc", margin=0.01, slices=("carrier=UA", "carrier=OO"), screen=False)
+    grid = Grid(GRID.slice_by, GRID.slice_value, ("all",))
+    far = -0.01 - 0.002 * (norm.isf(0.0125) + t.isf(0.0125, 9)) / 2  # beyond Holm's level by a normal tail, not by Student's
+    for degrees, status in (([9.0, 9.0, 9.0], "UNDECIDED"), ([np.inf, np.inf, np.inf], "FAIL")):
+        assert judged(gate, evidence(differences=of_student(differences, [0.0, 0.0, far], [0.002] * 3, degrees), grid=grid)) == [status]
+    wide = of_student(differences, [0.0] * 3, [0.002] * 3, [9.0] * 3)
+    (result,) = gate.judge((evidence(differences=wide, grid=grid),))
+    assert result.value == pytest.approx(-t.ppf(0.975, 9) * 0.002)
+
+
+@pytest.mark.parametrize(("degrees", "status"), [(28.9, "PASS"), (29.0, "FAIL"), (np.inf, "FAIL")])
+def test_the_screen_leaves_out_slices_with_few_degrees_of_freedom(evidence, differences, degrees: float, status: str) -> None:
+    gate, grid = NonInferiority(metric="auc", margin=0.01), Grid(GRID.slice_by, GRID.slice_value, ("all",))
+    harmed = of_student(differences, [0.0, 0.0, -0.1], [0.001] * 3, [200.0, 200.0, degrees])
+    (result,) = gate.judge((evidence(differences=harmed, grid=grid),))
+    assert result.status == status
+    n_small = int(status == "PASS")
+    assert (
+        f"{2 - n_small} other slices screened, {n_small} too small (n < 200, too few of a class or of clusters, or no interval)"
+        in result.details
+    )
+
+
+def test_rows_to_decide_take_the_standard_error_off_students_interval(evidence, differences) -> None:
+    gate, n = NonInferiority(metric="auc", margin=0.01), 10_000
+    found = of_student(differences, [0.0] * 3, [0.008] * 3, [12.0] * 3)
+    (result,) = gate.judge((evidence(differences=found, grid=Grid(GRID.slice_by, GRID.slice_value, ("all",))),))
+    wanted = int(np.ceil(n * ((norm.ppf(0.975) + norm.ppf(0.8)) * 0.008 / 0.01) ** 2))
+    assert f"{wanted:,} rows in all would decide it" in result.sentence
+
+
+def test_a_screen_of_many_slices_of_students_t_keeps_its_level(evidence, differences) -> None:
+    n_worlds, n_slices, degrees, rng = 1000, 40, 30.0, np.random.default_rng(91)
+    grid = Grid(("all", *("s" for _ in range(n_slices))), ("all", *(f"v{i}" for i in range(n_slices))), ("all",))
+    gate, fails = NonInferiority(metric="auc", margin=0.01), 0
+    for _ in range(n_worlds):
+        se = 0.004 * np.sqrt(rng.chisquare(degrees, n_slices) / degrees)
+        found = np.concatenate(([0.0], rng.normal(-0.01, 0.004, n_slices)))  # every other slice is at the margin: a FAIL is false
+        d = of_student(differences, found, np.concatenate(([0.001], se)), np.full(n_slices + 1, degrees))
+        fails += judged(gate, evidence(differences=d, grid=grid)) == ["FAIL"]
+    assert binom.ppf(0.001, n_worlds, 0.02) <= fails <= binom.ppf(0.999, n_worlds, 0.025)
 
 
 def test_undecided_says_how_many_rows_would_decide_it(evidence, differences) -> None:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from scipy.stats import norm
+from scipy.stats import norm, t
 from statsmodels.stats.multitest import multipletests
 
 from harness.gates.one_sided import holm_in_family, p_above, p_below, rows_to_decide
@@ -26,6 +26,19 @@ def test_p_is_below_the_level_exactly_where_the_bound_is_beyond_the_limit(confid
     low, high = estimate - rng.uniform(0.1, 2, 500), estimate + rng.uniform(0.1, 2, 500)  # not symmetric, as Tango's
     np.testing.assert_array_equal(p_above(estimate, low, -0.3, confidence) < level, low > -0.3)
     np.testing.assert_array_equal(p_below(estimate, high, -0.3, confidence) < level, high < -0.3)
+
+
+def test_p_is_students_where_degrees_are_given_at_every_level() -> None:
+    rng = np.random.default_rng(3)
+    estimate, se = rng.normal(0, 1, 400), rng.uniform(0.1, 2, 400)
+    degrees = np.where(rng.random(400) < 0.3, np.inf, rng.uniform(9, 60, 400))
+    half = t.ppf(0.975, degrees) * se
+    above, below = t.sf((estimate + 0.3) / se, degrees), t.cdf((estimate + 0.3) / se, degrees)
+    np.testing.assert_allclose(p_above(estimate, estimate - half, -0.3, 0.95, degrees), above, rtol=1e-8, atol=1e-15)
+    np.testing.assert_allclose(p_below(estimate, estimate + half, -0.3, 0.95, degrees), below, rtol=1e-8, atol=1e-15)
+    normal = p_above(estimate, estimate - half, -0.3, 0.95)
+    np.testing.assert_array_equal(p_above(estimate, estimate - half, -0.3, 0.95, np.full(400, np.inf)), normal)
+    np.testing.assert_array_equal(normal < 0.025, estimate - half > -0.3)
 
 
 def test_a_width_of_zero_is_no_evidence() -> None:

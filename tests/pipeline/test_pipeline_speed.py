@@ -211,6 +211,8 @@ def test_gates_decide_on_standard_and_long_and_on_nothing_less(monkeypatch, tmp_
         net_vs_champion_low=0.8,
         net_vs_champion_high=1.2,
         confidence=0.95,
+        missing_gain=(0.0, 0.0),
+        n_unlabelled=0,
     )
     (p99,), (net,) = P99Latency(limit_ms=50).judge((evidence,)), NetGain().judge((evidence,))
     assert (p99.status, net.status) == (p99_status, net_status)

@@ -1,0 +1,82 @@
+"""The lines above and below a comparison: parity, training, why a verdict is what it is, what else must be known."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from harness.cost.price_sheet import Price
+from harness.pipeline.stored_variant import StoredVariant
+from harness.records.conf import SweepConf
+from harness.records.evidence import FAIL, UNDECIDED, Verdict
+from harness.records.measurement import DECIDING_PROTOCOLS
+from harness.runs.manifest import Manifest, ReplayProfile
+
+
+def parity_text(conf: SweepConf) -> str:
+    """Say whether the replay reproduces what the live model computed."""
+    if conf.replay.production.score is None:
+        return "replay parity: not measured, the log names no score of the live model (replay.production.score)"
+    return "replay parity: not measured in this version"
+
+
+def training_text(variants: Sequence[StoredVariant], manifest: Manifest) -> str:
+    """Say which judged rows a variant may have learned from."""
+    if manifest.first_judged is None:
+        return "training: not known which rows a model was trained on, the log has no time column (replay.timestamp)"
+    unknown = [v.label for v in variants if v.run.trained_until is None]
+    texts = []
+    held_back = [f"{v.label} {v.run.n_in_training:,}" for v in variants if v.run.n_in_training]
+    if held_back:
+        texts.append(f"rows judged less for a variant that had learned from them, and in none of its pairs: {', '.join(held_back)}")
+    if unknown:
+        texts.append(f"training: not known of {', '.join(unknown)} (trained_until is not set), so judged rows may have been trained on")
+    else:
+        texts.append("no judged row was trained on by any variant")
+    return "; ".join(texts)
+
+
+def reasons(given: Sequence[Verdict]) -> list[str]:
+    """Say of each challenger that does not pass which gate stands in the way."""
+    found = []
+    for verdict in given:
+        gates = [g for g in verdict.gates if g.status == verdict.status]
+        if verdict.status == FAIL and gates:
+            found.append(f"{verdict.variant}: FAIL, {gates[0].gate}: {gates[0].sentence}")
+        elif verdict.status == UNDECIDED and gates:
+            found.append(f"{verdict.variant}: UNDECIDED on {', '.join(g.gate for g in gates)}")
+    return found
+
+
+def notes(
+    conf: SweepConf, replay: ReplayProfile, price: Price | None, variants: Sequence[StoredVariant], late_candidate: bool
+) -> tuple[str, ...]:
+    """Say what else a reader must know of the figures."""
+    lines = list(replay.notes)
+    if price is not None and price.warning:
+        lines.append(price.warning)
+    gain_note: str | None = getattr(conf.gain, "note", None)
+    if gain_note:
+        lines.append(f"gain: {gain_note}")
+    if conf.price is not None and conf.price.requests_per_day is not None:
+        lines.append(f"cost: the log's traffic scaled to {conf.price.requests_per_day:,.0f} requests a day (price.requests_per_day)")
+    bounds = [float(t.bound[0]) for v in variants if (t := getattr(v.tally, "binned_auc", None)) is not None]
+    if bounds:
+        lines.append(
+            f"auc: from bins of the score, as metrics.auc.method=binned asks, in memory that does not depend on the number of rows; over all"
+            f" rows the exact value differs by at most {max(bounds):.2g}"
+        )
+    if late_candidate:
+        lines.append(f"candidate {conf.candidate} was named after the sweep: its verdict is corrected for all challengers")
+    weak = sorted({m.protocol for v in variants if (m := v.measurement) and m.points and m.protocol not in DECIDING_PROTOCOLS})
+    lines += [f"speed: protocol {protocol}, a first look; gates on cost and latency stay UNDECIDED on it" for protocol in weak]
+    return tuple(lines)
+
+
+def next_command(root: Path, conf: SweepConf, by_variant: dict[str, str]) -> str:
+    """Return the command to type next."""
+    if conf.champion is None:
+        return f"run again with champion={conf.variants[0].label} to compare on the same rows"
+    if not by_variant:
+        return "add a challenger, as model=NAME,OTHER, to compare on the same rows"
+    return f"harness signoff {root} review={conf.review}"
