@@ -138,8 +138,9 @@ def _why(d: Differences, grid: Grid, name: SliceName, cell: int | None, figures:
     if np.isfinite(figures.estimate[i]):
         return f"{slice_label(name)}: fewer than {MIN_CLASS_ROWS} rows of a class at n {int(figures.n[i]):,}, so its interval is shown and not judged"
     method = str(d.method[cell])
-    has_reason = method.startswith(("no interval", "undefined"))
-    return f"{slice_label(name)}: {method if has_reason else 'no usable interval, its width is 0'} at n {int(figures.n[i]):,}"
+    if not method.startswith(("no interval", "undefined")):
+        method += ", of zero width or without a standard error"
+    return f"{slice_label(name)}: no usable interval at n {int(figures.n[i]):,} ({method})"
 
 
 def _missing(metric: str) -> str:

@@ -42,7 +42,7 @@ def plan_onnx(variant: VariantConf, summary: ModelSummary, replay: ReplayConf, l
             f" set precision: {summary.precision} or export it again"
         )
     inputs = _inputs(variant, summary, replay, log)
-    output = _output(variant, summary, replay.task)
+    output = _output(variant, summary, replay)
     fixed = {t.shape[0] for t in summary.inputs if t.shape and t.shape[0] is not None}
     if len(fixed) > 1:
         raise ModelError(
@@ -117,7 +117,7 @@ def _planned(tensor: Tensor, columns: tuple[str, ...], dtype: str | None, summar
     return PlannedInput(tensor.name, InputGroup(columns, tensor.dtype), tuple(width // known if d is None else d for d in tail))
 
 
-def _output(variant: VariantConf, summary: ModelSummary, task: str) -> Tensor:
+def _output(variant: VariantConf, summary: ModelSummary, replay: ReplayConf) -> Tensor:
     names = [t.name for t in summary.outputs]
     if variant.output is not None:
         chosen = next((t for t in summary.outputs if t.name == variant.output), None)
@@ -141,13 +141,22 @@ def _output(variant: VariantConf, summary: ModelSummary, task: str) -> Tensor:
         raise ModelError(
             f"model.output: output '{chosen.name}' of {summary.path} is {chosen.dtype}, wanted float or double; name another of {one_of(names)}"
         )
-    width = chosen.shape[-1] if chosen.shape[1:] else 1
-    wanted, fits = _WIDTHS[task]
-    if width is not None and not fits(width):
-        raise ModelError(
-            f"model.output: output '{chosen.name}' of {summary.path} has {width} column{'s' * (width > 1)}, wanted {wanted} for task {task};"
-            " name another output or set replay.task"
-        )
-    if task == "regression" and variant.transform != "none":
+    _check_width(chosen, summary, replay)
+    if replay.task == "regression" and variant.transform != "none":
         raise ModelError(f"model.transform: found {variant.transform}, wanted none for task regression: predictions are taken as they are")
     return chosen
+
+
+def _check_width(output: Tensor, summary: ModelSummary, replay: ReplayConf) -> None:
+    width = output.shape[-1] if output.shape[1:] else 1
+    if width is None:
+        return
+    wanted, fits = _WIDTHS[replay.task]
+    found = f"model.output: output '{output.name}' of {summary.path} has {width} column{'s' * (width > 1)}"
+    if not fits(width):
+        raise ModelError(f"{found}, wanted {wanted} for task {replay.task}; name another output or set replay.task")
+    if replay.classes and width != len(replay.classes):
+        raise ModelError(
+            f"{found}, wanted {len(replay.classes)}, one for each of replay.classes ({one_of(replay.classes, 6)}); state the model's classes"
+            " in its order, or name another output"
+        )

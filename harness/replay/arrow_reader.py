@@ -76,14 +76,14 @@ class LogReader:
             Labels that became known after it (`labels.observed_at`) are not known here; microseconds since the epoch, None takes all.
         """
         if self.with_labels and self.conf.labels and self.log.labels:
-            self._table = LabelTable(self.log.labels, self.conf.labels)
+            self._table = LabelTable(self.log, self.conf.labels, as_of_us)
         row = 0
         limit = self.conf.limit or self.log.n_rows
         for raw in self._batches(self.columns()):
             batch = raw.slice(0, min(raw.num_rows, limit - row))
             if batch.num_rows == 0:
                 break
-            yield self._decode(batch, row, as_of_us)
+            yield self._decode(batch, row)
             row += batch.num_rows
 
     def _batches(self, columns: list[str]) -> Iterator[pa.RecordBatch]:
@@ -94,14 +94,14 @@ class LogReader:
                 f"replay.path: the log cannot be decoded ({reason_of(trouble)}); a file is damaged: write it again"
             ) from trouble
 
-    def _decode(self, batch: pa.RecordBatch, row: int, as_of_us: int | None) -> RowBatch:
+    def _decode(self, batch: pa.RecordBatch, row: int) -> RowBatch:
         plain = [s for s in self.conf.slice_columns if not s.edges]
         banded = [s for s in self.conf.slice_columns if s.edges]
         keep = self._keep(batch)
         # The values of a row that is filtered out must not refuse the log.
         kept = batch if keep.all() else batch.filter(pa.array(keep))
         self._n_kept += kept.num_rows
-        labels, is_late = self._labels_of(kept, as_of_us)
+        labels, is_late = self._labels_of(kept)
         return RowBatch(
             first_row=row,
             n_rows=batch.num_rows,
@@ -129,12 +129,12 @@ class LogReader:
                 ) from trouble
         return keep
 
-    def _labels_of(self, batch: pa.RecordBatch, as_of_us: int | None) -> tuple[NDArray[Any], NDArray[np.bool_] | None]:
+    def _labels_of(self, batch: pa.RecordBatch) -> tuple[NDArray[Any], NDArray[np.bool_] | None]:
         if not self.with_labels:
             return no_labels(self.conf.task, batch.num_rows), None
         if self._table is None:
             return self._labels.decode(batch.column(self.conf.label)), None
-        column, is_late = self._table.labels_of(batch, as_of_us)
+        column, is_late = self._table.labels_of(batch)
         return self._labels.decode(column), is_late
 
     def _times(self, batch: pa.RecordBatch) -> NDArray[np.int64] | None:
@@ -152,7 +152,7 @@ class LogReader:
         """Check what only the whole log can tell: that labels exist, and that labels, weights and clusters are what the task needs."""
         if self._n_kept == 0:  # where no row passes `where`, the labels are not to blame
             return
-        for reader in (self._labels, self._weights, self._clusters):
+        for reader in (self._table, self._labels, self._weights, self._clusters):  # the join first: it knows why labels are lacking
             if reader is not None:
                 reader.finish()
 

@@ -96,8 +96,8 @@ def check_label_file(log: LogFiles, labels: LogFiles, source: LabelSource) -> No
             )
         if kind != key_kind(other.type):
             raise ReplayError(
-                f"replay.labels.on: column '{name}' is {own.type} in the log and {other.type} in {labels.paths[0].name}, and values of the two"
-                " are never equal; write both with one type"
+                f"replay.labels.on: column '{name}' is {own.type} in the log and {other.type} in {labels.paths[0].name}, wanted one type in"
+                " both; write both with one type"
             )
     for key, column in (("column", source.column), ("observed_at", source.observed_at)):
         if column is not None:

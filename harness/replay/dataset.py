@@ -43,6 +43,12 @@ def _dataset_of(files: LogFiles) -> Any:
     return ds.dataset([str(p) for p in files.paths], format=format_of(files.paths[0]))
 
 
+def one_chunk(column: pa.Array | pa.ChunkedArray) -> pa.Array:
+    """Return a column of a table (or of a batch) as one array."""
+    whole = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+    return whole.chunk(0) if isinstance(whole, pa.ChunkedArray) else whole
+
+
 def reason_of(trouble: Exception) -> str:
     """Return PyArrow's reason without the path, which it puts before the reason, twice."""
     line = str(trouble).splitlines()[0]

@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from harness.errors import ReplayError
 from harness.records.conf import LabelSource
 from harness.records.replay import LogFiles
-from harness.replay.dataset import reason_of, table_of
-from harness.replay.join_keys import comparable, equal_keys, hashes_of
-from harness.replay.times import microseconds_of
+from harness.replay.dataset import one_chunk, reason_of, table_of
+from harness.replay.join_keys import JoinKeys, equal_keys, hashes_of
+from harness.replay.times import microseconds_of, time_text
 
 
 class LabelTable:
@@ -29,18 +29,21 @@ class LabelTable:
     Raises
     ------
     ReplayError
-        When a key stands there twice, no row has a key, or a label has no time of observation.
+        When a key stands there twice, no row has a key, a label has no time of observation, or times of the two files have no unit in common.
     """
 
-    def __init__(self, files: LogFiles, source: LabelSource) -> None:
-        self.source, self._file = source, Path(source.path).name
-        table, self.n_rows = self._with_keys(_read(files, source))
+    def __init__(self, log: LogFiles, source: LabelSource, as_of_us: int | None) -> None:
+        assert log.labels is not None
+        self.source, self._file, self._as_of_us = source, Path(source.path).name, as_of_us
+        self._join = JoinKeys(log, log.labels, source)
+        self._n_sought, self._n_given, self._first_key = 0, 0, ""
+        table, self.n_rows = self._with_keys(_read(log.labels, source))
         self._is_asked = np.zeros(len(table), bool)
-        column = _one_chunk(table.column(source.column))
+        column = one_chunk(table.column(source.column))
         self._labels = column.dictionary_encode() if pt.is_string(column.type) or pt.is_large_string(column.type) else column
         self._has_label = _valid(self._labels)
         self._observed_us = self._times(table)
-        self._keys = [comparable(_one_chunk(table.column(name))) for name in source.on]
+        self._keys = self._join.of(table)
         del table, column  # before the sort, which takes as much again
         self._order, self._hashes = _sorted(hashes_of(self._keys))
         self._longest_run = self._refuse_duplicates()
@@ -59,7 +62,7 @@ class LabelTable:
         name = self.source.observed_at
         if name is None:
             return None
-        column = _one_chunk(table.column(name))
+        column = one_chunk(table.column(name))
         n_rows = int(np.count_nonzero(self._has_label & ~_valid(column)))
         if n_rows:
             raise ReplayError(
@@ -88,37 +91,43 @@ class LabelTable:
 
     def _refuse(self, repeated: pa.Table, names: list[str]) -> None:
         first = repeated.sort_by([(n, "ascending") for n in names]).slice(0, 1)
-        key = ", ".join(f"{on}={first.column(n)[0].as_py()}" for on, n in zip(self.source.on, names, strict=True))
+        key = self._join.shown([first.column(n)[0].as_py() for n in names])
         raise ReplayError(
             f"replay.labels.on: {len(repeated):,} keys stand in {self._file} more than once, for example {key}"
             f" ({first.column('count_all')[0].as_py()} rows), wanted one row per key; keep one label of each, or name more columns in labels.on"
         )
 
-    def labels_of(self, batch: pa.RecordBatch, as_of_us: int | None) -> tuple[pa.Array, NDArray[np.bool_] | None]:
-        """Return each row's label (null where it has none) and, with `observed_at`, which rows' labels became known after `as_of_us`.
+    def labels_of(self, batch: pa.RecordBatch) -> tuple[pa.Array, NDArray[np.bool_] | None]:
+        """Return each row's label (null where it has none) and, with `observed_at`, which rows' labels became known only after `as_of_us`.
 
         Parameters
         ----------
         batch
             Rows of the log with the columns of `labels.on`.
-        as_of_us
-            Microseconds since the epoch; None takes every label.
         """
         found = self._positions(batch)
+        self._n_sought += len(found)
         self._is_asked[found[found >= 0]] = True
         has_none = found < 0
         is_late = None
         if self._observed_us is not None:
-            is_late = ~has_none & (self._observed_us[found] > as_of_us) if as_of_us is not None else np.zeros(len(found), bool)
-            is_late &= self._has_label[found]
+            is_late = ~has_none & self._is_late(found)
             has_none = has_none | is_late
-        return self._labels.take(pa.array(np.maximum(found, 0), mask=has_none)), is_late
+        labels = self._labels.take(pa.array(np.maximum(found, 0), mask=has_none))
+        self._n_given += len(labels) - labels.null_count
+        return labels, is_late
+
+    def _is_late(self, found: NDArray[np.int64]) -> NDArray[np.bool_]:
+        if self._as_of_us is None or self._observed_us is None:
+            return np.zeros(len(found), bool)
+        return np.asarray((self._observed_us[found] > self._as_of_us) & self._has_label[found], np.bool_)
 
     def _positions(self, batch: pa.RecordBatch) -> NDArray[np.int64]:
         """Return the label row of each row of the log, -1 where there is none."""
-        columns = [batch.column(name) for name in self.source.on]
-        has_key = reduce(np.logical_and, (_valid(column) for column in columns))
-        keys = [comparable(column) for column in columns]
+        has_key = reduce(np.logical_and, (_valid(batch.column(name)) for name in self.source.on))
+        keys = self._join.of(batch)
+        if not self._first_key and has_key.any():
+            self._first_key = self._join.shown_at(keys, int(has_key.argmax()))
         hashes = hashes_of(keys)
         order, first = np.argsort(hashes), np.empty(len(hashes), np.int64)
         first[order] = np.searchsorted(self._hashes, hashes[order])  # in order they meet each other in the cache: six times as fast
@@ -132,6 +141,37 @@ class LabelTable:
                 equal &= equal_keys(own, rows, other, candidates)
             found[rows[equal]] = candidates[equal]
         return found
+
+    def finish(self) -> None:
+        """Refuse a join that gave no row of the log a label, saying why.
+
+        Raises
+        ------
+        ReplayError
+            When no key of the log stands in the file, or the labels of those that do are all null or were observed too late.
+        """
+        if not self._n_given:
+            raise ReplayError(self._why_no_label())
+
+    def _why_no_label(self) -> str:
+        asked, file = self._is_asked, self._file
+        rows = f"replay.labels.on: none of the {self._n_sought:,} rows of the log that were looked up has"
+        if not self._first_key:
+            return f"{rows} a value in {_list(self.source.on)}; name the columns that hold the key"
+        if not asked.any():
+            own = self._join.shown_at(self._keys, 0)
+            return (
+                f"{rows} its key in {file}: the log's first is {self._first_key}, the file's first {own}; write the keys of both alike, or name"
+                " the columns that hold the same key"
+            )
+        is_late = asked & self._has_label
+        if self._as_of_us is not None and self._observed_us is not None and is_late.any():
+            as_of, first = (time_text(int(us), "us") for us in (self._as_of_us, self._observed_us[is_late].min()))
+            return (
+                f"replay.labels.observed_at: all {is_late.sum():,} labels of {file} that match were observed after {as_of}, the first {first};"
+                " set replay.label_maturity.as_of to a later time or wait"
+            )
+        return f"replay.labels.column: column '{self.source.column}' is null in all {asked.sum():,} rows of {file} whose key the log has; give labels"
 
     def notes(self) -> list[str]:
         """Say how many keys of the label file belong to no row that was read."""
@@ -156,11 +196,6 @@ def _sorted(hashes: NDArray[np.uint64]) -> tuple[NDArray[Any], NDArray[np.uint64
     order = np.argsort(hashes, kind="stable")
     order = order.astype(np.int32) if len(hashes) < 2**31 else order
     return order, hashes[order]
-
-
-def _one_chunk(column: pa.ChunkedArray) -> pa.Array:
-    whole = column.combine_chunks()
-    return whole.chunk(0) if isinstance(whole, pa.ChunkedArray) else whole
 
 
 def _valid(column: pa.Array) -> NDArray[np.bool_]:

@@ -34,7 +34,7 @@ class LabelDecoder(Protocol):
 
 def label_decoder(conf: ReplayConf) -> LabelDecoder:
     """Return the decoder of the replay's task."""
-    key, where = ("replay.labels.column", f" of {conf.labels.path}") if conf.labels else ("replay.label", "")
+    key, where = ("replay.labels.column", f" of {conf.labels.path} (joined to the log)") if conf.labels else ("replay.label", "")
     column = f"column '{conf.label}'{where}"
     if conf.task == "regression":
         return RegressionLabels(key, column)
@@ -171,11 +171,17 @@ class MulticlassLabels:
             others = f", and {len(strange) - 1} other values in {sum(n for _, n in strange[1:]):,} rows" if len(strange) > 1 else ""
             raise ReplayError(
                 f"replay.classes: {self._column} holds {value!r} in {n_rows:,} rows{others}, wanted one of {one_of(map(repr, self._classes), 10)}"
-                f"{did_you_mean(str(value), map(str, self._classes))}; add it in the model's order, or leave such rows out by replay.where"
+                f"{self._nearest(value)}; add it in the model's order, or leave such rows out by replay.where"
             )
         if len(self._ids) < 2:
             (only,) = self._ids
             raise ReplayError(f"{self._key}: {self._column} is {only!r} in every row, wanted two classes or more; name another label")
+
+    def _nearest(self, value: Any) -> str:
+        """Return the class that `value` may be a slip of: of texts only, since -1 is no slip of 10."""
+        if not isinstance(value, str) or (any(c.isdecimal() for c in value) and not any(c.isalpha() for c in value)):
+            return ""
+        return did_you_mean(value, map(str, self._classes))
 
     def order(self) -> tuple[NDArray[np.int32], tuple[str, ...]]:
         """Return the final number of each class by its present one, and the names in final order."""

@@ -28,3 +28,13 @@ def microseconds_of(column: pa.Array, key: str, name: str) -> NDArray[np.int64]:
         except pa.ArrowException as trouble:
             raise ReplayError(wanted) from trouble
     return np.asarray(column.cast(pa.timestamp("us"), safe=False).cast(pa.int64()).to_numpy())
+
+
+def time_text(count: int, unit: str) -> str:
+    """Return a time as a message shows it: `count` of `unit` (s, ms, us, ns) since the epoch, in UTC.
+
+    >>> time_text(86_400_500, "ms"), time_text(0, "us")
+    ('1970-01-02T00:00:00.5', '1970-01-01T00:00:00')
+    """
+    text = str(np.array(count).astype(f"datetime64[{unit}]"))
+    return text.rstrip("0").rstrip(".") if "." in text else text

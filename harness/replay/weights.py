@@ -12,13 +12,16 @@ from numpy.typing import NDArray
 from harness.errors import ReplayError
 from harness.replay.features import numbers
 
+SMALLEST_WEIGHT, LARGEST_WEIGHT = 1e-100, 1e100  # products of two, and sums of them, stay within float64 (1e-308 to 1e308)
+
 
 class WeightReader:
     """Decodes the weight column; what is no weight is counted and refused at the end of the log."""
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self._n_missing = self._n_negative = self._n_infinite = 0
+        self._n_missing = self._n_negative = self._n_infinite = self._n_extreme = 0
+        self._extreme = np.nan
 
     def decode(self, column: pa.Array) -> NDArray[np.float64]:
         """Return the weights of a batch, float64 [n]."""
@@ -26,10 +29,17 @@ class WeightReader:
         self._n_missing += int(np.isnan(values).sum())
         self._n_infinite += int(np.isinf(values).sum())
         self._n_negative += int((values < 0).sum())
+        self._count_extreme(values)
         return values
 
+    def _count_extreme(self, values: NDArray[np.float64]) -> None:
+        extreme = values[((values > 0) & (values < SMALLEST_WEIGHT)) | ((values > LARGEST_WEIGHT) & np.isfinite(values))]
+        if len(extreme) and not self._n_extreme:
+            self._extreme = float(extreme[0])
+        self._n_extreme += len(extreme)
+
     def finish(self) -> None:
-        """Refuse weights that are missing, infinite or negative.
+        """Refuse weights that are missing, infinite, negative, or of a scale at which their squares leave float64.
 
         Raises
         ------
@@ -42,6 +52,11 @@ class WeightReader:
                     f"replay.weight: column '{self.name}' {found} in {n_rows:,} rows, wanted numbers of at least 0; correct them, give 0 to"
                     " rows that should not count, or leave them out by replay.where"
                 )
+        if self._n_extreme:
+            raise ReplayError(
+                f"replay.weight: column '{self.name}' is outside [{SMALLEST_WEIGHT:g}, {LARGEST_WEIGHT:g}] in {self._n_extreme:,} rows, for"
+                f" example {self._extreme:.3g}; divide or multiply all weights by one number: only their ratios matter"
+            )
 
 
 class ClusterReader:

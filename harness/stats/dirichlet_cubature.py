@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit, logit, ndtri
 
+from harness.stats.blocks import in_blocks
 from harness.stats.dirichlet import PRIOR, Statistic
 
 MIN_COUNT = 4  # of every category: with fewer rows the cube root of a Gamma variable is not normal enough
@@ -68,10 +69,12 @@ def cubature_interval(
     nodes, weights = _rule(counts.shape[1])
     tails = ndtri(np.array([0.5 - confidence / 2, 0.5 + confidence / 2]))
     bounds = np.full((2, len(counts)), np.nan)
-    for start in range(0, len(counts), BLOCK_CELLS):
-        block = slice(start, start + BLOCK_CELLS)
+
+    def fill(block: slice) -> None:
         values = scale.to(statistic([_gamma(counts[block, k], node) for k, node in enumerate(nodes)]))
         bounds[:, block] = scale.back(_cornish_fisher(values, weights, tails))
+
+    in_blocks(fill, len(counts), BLOCK_CELLS)
     return bounds[0], bounds[1]
 
 
@@ -90,12 +93,13 @@ def _gamma(counts: NDArray[np.int64], node: NDArray[np.float64]) -> NDArray[np.f
 
 def _cornish_fisher(values: NDArray[np.float64], weights: NDArray[np.float64], tails: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the quantiles [n_tails, n_cells] at standard normal points `tails` of values [n_cells, n_nodes]."""
-    mean = values @ weights
+    # Means by einsum: a product of this size costs more in waiting for its threads than in work.
+    mean = np.einsum("cn,n->c", values, weights)
     deviation = values - mean[:, None]
     squared = deviation * deviation
-    variance = squared @ weights
-    skewness = (squared * deviation) @ weights / variance**1.5
-    excess = (squared * squared) @ weights / (variance * variance) - 3.0
+    variance = np.einsum("cn,n->c", squared, weights)
+    skewness = np.einsum("cn,cn,n->c", squared, deviation, weights) / variance**1.5
+    excess = np.einsum("cn,cn,n->c", squared, squared, weights) / (variance * variance) - 3.0
     z = tails[:, None]
     point = z + skewness / 6 * (z * z - 1) + excess / 24 * (z**3 - 3 * z) - skewness * skewness / 36 * (2 * z**3 - 5 * z)
     return np.asarray(mean + point * np.sqrt(variance), np.float64)

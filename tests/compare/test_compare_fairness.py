@@ -126,6 +126,13 @@ def test_small_slices_are_left_out_of_the_rate_and_counted():
     assert (selection.n_slices, selection.n_left_out, selection.lowest) == (3, 0, "tiny")
 
 
+def test_a_slice_with_few_rows_of_both_classes_is_left_out_once():
+    grid = Grid(("all", *("s",) * 3), ("all", "u", "v", "tiny"), ("all",))
+    cells = [[[0, 0], [0, 0]], [[40, 10], [10, 40]], [[40, 20], [20, 40]], [[5, 5], [5, 5]]]
+    odds = {r.measure: r for r in fairness(tally_of(cells), grid, 0.95).between}["equalized_odds_difference"]
+    assert (odds.n_slices, odds.n_left_out) == (2, 1)
+
+
 def test_fewer_than_two_slices_and_rates_of_0_are_not_defined():
     grid = Grid(("all", "s", "s"), ("all", "u", "v"), ("all",))
     lonely = fairness(tally_of([[[0, 0], [0, 0]], [[40, 10], [10, 40]], [[1, 1], [1, 1]]]), grid, 0.95)
@@ -190,7 +197,9 @@ def test_weighted_rows_have_rates_of_weight_and_linearised_intervals():
     np.testing.assert_allclose(overall.difference, plain.to_overall[1].difference)
     assert np.isnan(overall.ci_low).all()
     assert set(overall.ci_method) == {"no interval: rows are weighted or clustered"}
-    few = fairness(with_totals(cells, [2200, 9, 1200]), grid, 0.95).between[0]
+    heavy = with_totals(cells, [2200, 1000, 1200])
+    heavy.totals.cross[1] *= 1000 / 9.0  # as if the rows of the slice were in nine clusters
+    few = fairness(heavy, grid, 0.95).between[0]
     assert few.ci_method == "no interval: a slice has too few clusters, or no variance"
     assert np.isnan([few.ci_low, few.ci_high]).all()
     assert few.value == pytest.approx(plain.between[0].value)

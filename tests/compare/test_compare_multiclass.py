@@ -88,7 +88,19 @@ def test_loss_difference_is_the_paired_t_test(metric):
         np.testing.assert_allclose(found.p_value[k], expected.pvalue, rtol=1e-7)
 
 
-@pytest.mark.parametrize("metric", METRICS)
+@pytest.mark.parametrize("metric", SHARES)
+def test_of_rows_that_are_clusters_of_their_own_a_share_has_nearly_tangos_interval(metric):
+    champion, challenger, labels, cells = rows()
+    plain = compare(pair_of(champion, challenger, labels, cells), metric)
+    found = compare(pair_of(champion, challenger, labels, cells, None, np.arange(len(labels))), metric)
+    width = plain.ci_high - plain.ci_low
+    assert ((found.ci_low < plain.ci_low) & (found.ci_low > plain.ci_low - 0.05 * width)).all()
+    assert ((found.ci_high > plain.ci_high) & (found.ci_high < plain.ci_high + 0.05 * width)).all()
+    assert ((found.p_value < 0.05) == ((found.ci_low > 0) | (found.ci_high < 0))).all()
+    assert found.method.tolist() == ["Tango score with the design effect, t"] * N_SLICES
+
+
+@pytest.mark.parametrize("metric", LOSSES)
 def test_of_rows_that_are_clusters_of_their_own_it_is_the_t_test_of_the_rows(metric):
     champion, challenger, labels, cells = rows()
     found = compare(pair_of(champion, challenger, labels, cells, None, np.arange(len(labels))), metric)
@@ -117,7 +129,10 @@ def test_clusters_and_weights_enter_the_standard_error(metric):
         np.testing.assert_allclose([found.difference[k], found.se[k]], [mean, se], rtol=1e-9)
         sizes = np.bincount(clusters[own], weights=weights[own])
         half = stats.t.ppf(0.975, sizes.sum() ** 2 / (sizes**2).sum() - 1) * se
-        np.testing.assert_allclose([found.ci_low[k], found.ci_high[k]], [mean - half, mean + half], rtol=1e-9)
+        if metric in LOSSES:
+            np.testing.assert_allclose([found.ci_low[k], found.ci_high[k]], [mean - half, mean + half], rtol=1e-9)
+        else:  # a score interval of the same variance, or a larger one
+            assert found.ci_high[k] - found.ci_low[k] > 1.95 * half
 
 
 @pytest.mark.parametrize("metric", METRICS)

@@ -11,6 +11,7 @@ from scipy import stats
 from harness.compare.paired_differences import PAIRED_METRICS, paired_differences
 from harness.records.tally import Grid
 from harness.records.task_tally import PairedRegressionTally
+from harness.stats.effective_clusters import FEW_EFFECTIVE
 from harness.tallies.regression import tally_paired_regression
 from tests.oracles import regression_oracle as oracle
 
@@ -183,3 +184,17 @@ def test_the_interval_covers(metric, size):
     found = compare(paired(labels + a, labels + b, labels, cells, clusters=clusters if size > 1 else None), metric)
     coverage = ((found.ci_low <= TRUTHS[metric]) & (TRUTHS[metric] <= found.ci_high)).mean()
     assert abs(coverage - 0.95) < 0.025
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_two_rows_that_are_neither_weighted_nor_clustered_suffice_and_nine_weighted_ones_do_not(metric):
+    rng = np.random.default_rng(8)
+    labels = rng.normal(5.0, 1.0, 9)
+    champion, challenger = (labels + rng.normal(size=9) for _ in range(2))
+    plain = compare(paired(champion[:4], challenger[:4], labels[:4]), metric)
+    np.testing.assert_allclose(plain.degrees, 3.0)
+    assert np.isfinite(plain.ci_low[0])
+    weighted = compare(paired(champion, challenger, labels, weights=rng.uniform(0.5, 2.0, 9)), metric)
+    assert np.isfinite(weighted.difference[0])
+    assert np.isnan([weighted.se[0], weighted.ci_low[0], weighted.degrees[0]]).all()
+    assert weighted.method[0] == FEW_EFFECTIVE

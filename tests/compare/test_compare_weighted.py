@@ -10,8 +10,9 @@ from scipy.special import stdtr, stdtrit
 from scipy.stats import beta
 
 from harness.compare.paired_differences import paired_differences
-from harness.compare.tango import tango_interval
-from harness.records.tally import Grid
+from harness.compare.tango import score_bounds
+from harness.records.tally import PAIRED_COMPONENTS, ClusterTotals, Grid, Moments, PairedTally
+from harness.stats.effective_clusters import FEW_EFFECTIVE
 from harness.tallies.paired import tally_paired
 from harness.tallies.weighted import paired_totals, paired_weighted_auc
 from tests.oracles import weighted_oracle
@@ -75,17 +76,35 @@ def expected(metric, rows, k):
         old, new = (weighted_oracle.influences(s, labels, weights) for s in (champion, challenger))
         variance = weighted_oracle.obuchowski(new - old, labels, clusters)
         auc = weighted_oracle.auc(champion, labels, weights)
-        degrees = min(len(np.unique(clusters[labels == label])) for label in (0, 1)) - 1
+        degrees = min(weighted_oracle.effective(weights[labels == y], clusters[labels == y]) for y in (0, 1)) - 1
         return auc, weighted_oracle.auc(challenger, labels, weights) - auc, np.sqrt(variance), degrees
     denominator = {"recall": labels == 1, "fpr": labels == 0}.get(metric, labels >= 0).astype(np.float64)
     old, new = (row_values(metric, s, labels) for s in (champion, challenger))
     value, _ = weighted_oracle.ratio_and_variance(old, denominator, weights, clusters)
     difference, variance = weighted_oracle.ratio_and_variance(new - old, denominator, weights, clusters)
-    sums = np.bincount(clusters, weights * denominator)
-    return value, difference, np.sqrt(variance), sums.sum() ** 2 / (sums**2).sum() - 1
+    return value, difference, np.sqrt(variance), weighted_oracle.effective(weights * denominator, clusters) - 1
 
 
-@pytest.mark.parametrize("metric", ALL_METRICS)
+@pytest.mark.parametrize("metric", SHARES)
+def test_share_has_tangos_interval_of_the_rows_that_the_design_effect_leaves(metric, rows, paired):
+    found = compare(paired, metric)
+    for k in range(N_SLICES):
+        champion, challenger, labels, _, weights, clusters = (a[(rows[3][:, 1] == k) | (k == 0)] for a in rows)
+        old, new = (row_values(metric, s, labels) for s in (champion, challenger))
+        inside = {"recall": labels == 1, "fpr": labels == 0}.get(metric, labels >= 0)
+        gained, lost, unit = weighted_oracle.design_unit(new - old, inside, weights, clusters)
+        value, difference, se, degrees = expected(metric, rows, k)
+        np.testing.assert_allclose([found.champion_value[k], found.difference[k], found.se[k]], [value, difference, se], rtol=1e-8)
+        whole = (weights * inside).sum()
+        low, high = score_bounds(*(np.array([x / unit]) for x in (gained, lost, whole)), stdtrit(degrees, 0.975))
+        np.testing.assert_allclose([found.ci_low[k], found.ci_high[k]], [low[0], high[0]], rtol=1e-9)
+        np.testing.assert_allclose(found.p_value[k], 2 * stdtr(degrees, -abs(gained - lost) / np.sqrt(unit * (gained + lost))), rtol=1e-8)
+        assert (found.p_value[k] < 0.05) == (found.ci_low[k] > 0 or found.ci_high[k] < 0)
+        assert found.method[k] == "Tango score with the design effect, t"
+        np.testing.assert_allclose(found.degrees[k], degrees, rtol=1e-9)
+
+
+@pytest.mark.parametrize("metric", [*LOSSES, "auc"])
 def test_difference_is_the_sandwich_from_its_definition(metric, rows, paired):
     found = compare(paired, metric)
     for k in range(N_SLICES):
@@ -96,6 +115,7 @@ def test_difference_is_the_sandwich_from_its_definition(metric, rows, paired):
         np.testing.assert_allclose([found.ci_low[k], found.ci_high[k]], [difference - half, difference + half], rtol=1e-8)
         np.testing.assert_allclose(found.p_value[k], 2 * stdtr(degrees, -abs(difference) / se), rtol=1e-7)
         assert found.method[k] == ("paired Obuchowski, t" if metric == "auc" else "linearised, t")
+        np.testing.assert_allclose(found.degrees[k], degrees, rtol=1e-9)
     labels = rows[2]
     counted = {"recall": labels == 1, "fpr": labels == 0}.get(metric, labels >= 0)
     assert found.n[0] == counted.sum()  # rows, whatever they weigh
@@ -144,10 +164,9 @@ def test_identical_variants_are_not_called_different(metric, rows):
     assert np.isnan(found.se).all()
     if metric in SHARES:
         inside = {"recall": labels == 1, "fpr": labels == 0}.get(metric, labels >= 0)
-        sums = np.bincount(clusters[inside], weights[inside])
-        n = int(sums.sum() ** 2 / (sums**2).sum())
-        low, high = tango_interval(np.array([0]), np.array([0]), np.array([n]), 0.95)
-        assert (found.ci_low[0], found.ci_high[0], found.method[0]) == (low[0], high[0], "Tango score, effective n")
+        n = weighted_oracle.effective(weights[inside], clusters[inside])
+        low, high = score_bounds(np.zeros(1), np.zeros(1), np.array([n]), stdtrit(n - 1, 0.975))
+        np.testing.assert_allclose([found.ci_low[0], found.ci_high[0]], [low[0], high[0]], rtol=1e-9)
     else:
         assert np.isnan(found.ci_low).all()
         assert found.method[0] == "no interval: its linearised variance is 0"
@@ -184,7 +203,7 @@ def test_nearly_alike_losses_keep_the_digits_of_their_difference():
 
 def test_few_rows_of_a_class_are_shown_but_not_gated(rows):
     champion, challenger, labels, slices, weights, _ = rows
-    labels = labels.copy()
+    labels, weights = labels.copy(), 1.0 + 0.01 * weights
     labels[np.flatnonzero(labels == 1)[15:]] = -1
     found = compare(designed(champion, challenger, labels, slices[:, :1], weights, None, n_slices=1), "auc")
     assert found.method[0] == "paired Obuchowski, t; fewer than 20 of a class: not gated"
@@ -212,3 +231,136 @@ def test_interval_covers_where_rows_of_a_cluster_are_alike():
     truth = 0.3 * 0.3 - 0.7 * 0.05
     coverage = ((found.ci_low <= truth) & (truth <= found.ci_high)).mean()
     assert abs(coverage - 0.95) < 4 * np.sqrt(0.95 * 0.05 / n_worlds)
+
+
+def test_auc_rests_on_the_effective_clusters_of_the_rarer_class():
+    rng = np.random.default_rng(12)
+    clusters = np.concatenate([np.zeros(800, np.int64), np.repeat(np.arange(1, 12), 20)])
+    labels = rng.integers(0, 2, 1020).astype(np.int8)
+    champion, challenger = ((0.4 * labels + rng.random(1020)).astype(np.float32) / 2 for _ in range(2))
+    slices = np.zeros((1020, 1), np.uint16)
+    found = compare(designed(champion, challenger, labels, slices, None, clusters, n_slices=1), "auc")
+    assert np.isfinite(found.difference[0])
+    assert np.isnan([found.se[0], found.ci_low[0], found.p_value[0], found.degrees[0]]).all()
+    assert found.method[0] == FEW_EFFECTIVE
+    even = compare(designed(champion, challenger, labels, slices, None, np.arange(1020) % 12, n_slices=1), "auc")
+    assert even.ci_low[0] < even.difference[0] < even.ci_high[0]
+
+
+def cell_of(totals, n_clusters):
+    """A paired tally of cells whose clusters' totals of the eight cells are float64 [n_cells, n_clusters, 8]."""
+    padded = np.concatenate([totals, np.zeros((*totals.shape[:2], len(PAIRED_COMPONENTS) - 8))], axis=2)
+    cross = np.einsum("cgi,cgj->cij", padded, padded)
+    none = Moments(*np.zeros((2, len(totals))))
+    cells = np.ceil(totals.sum(axis=1)).astype(np.int64).reshape(-1, 2, 2, 2)
+    return PairedTally(cells, none, none, none, none, None, ClusterTotals(np.asarray(n_clusters), padded.sum(axis=1), cross))
+
+
+def of_rows(gained, lost, n_positive, n_negative):
+    """Rows of weight 1, each a cluster of its own; only positive rows are discordant."""
+    decisions = np.repeat([0, 4, 5, 6], [n_negative, n_positive - gained - lost, gained, lost])
+    return cell_of(np.eye(8)[decisions][None], [len(decisions)])
+
+
+def test_few_discordant_rows_of_weight_1_have_about_tangos_interval():
+    counts = [(0, 0), (0, 1), (1, 0), (1, 2), (0, 3), (4, 4), (10, 5)]
+    plain, weighted = ([compare(t, "recall") for t in tallies] for tallies in zip(*map(tallies_of_both, counts), strict=True))
+    for old, new in zip(plain, weighted, strict=True):
+        assert new.ci_low[0] < old.ci_low[0]
+        assert new.ci_high[0] > old.ci_high[0]
+        np.testing.assert_allclose([new.ci_low, new.ci_high], [old.ci_low, old.ci_high], atol=0.04 * (old.ci_high - old.ci_low)[0])
+    assert weighted[1].ci_low[0] < -0.0545
+
+
+def tallies_of_both(counts):
+    weighted = of_rows(*counts, 100, 300)
+    return replace(weighted, totals=None), weighted
+
+
+def test_no_lost_row_raises_the_lower_bound():
+    heavy = np.repeat([0.2, 1.0, 4.0], 40)  # weights of 120 rows, all decided alike at first
+    for weights in (np.ones(120), heavy, heavy[::-1]):
+        before = np.inf
+        for n_lost in range(6):
+            decisions = np.where(np.arange(120) < n_lost, 6, 7)
+            low = compare(cell_of((weights[:, None] * np.eye(8)[decisions])[None], [120]), "recall").ci_low[0]
+            assert low < before
+            before = low
+
+
+def test_a_lost_row_of_each_of_many_clusters_leaves_the_plain_interval_and_whole_clusters_do_not():
+    rows, n_clusters = 20, 60
+    spread, whole = np.zeros((2, 1, n_clusters, 8))
+    spread[0, :, 7], whole[0, :, 7] = rows, rows
+    spread[0, ::2, [6, 7]] += [[1.0], [-1.0]]  # thirty clusters lose a row each
+    whole[0, 0, [6, 7]] = [20.0, 0.0]  # one loses all of its rows
+    whole[0, 1:11, [6, 7]] += [[1.0], [-1.0]]
+    found, lumped = (compare(cell_of(t, [n_clusters]), "recall") for t in (spread, whole))
+    np.testing.assert_allclose([found.difference[0], lumped.difference[0]], -30 / 1200)
+    assert found.ci_low[0] > -0.045
+    assert lumped.ci_low[0] < -0.06
+
+
+WORLDS = {  # rows a cluster, clusters, share lost, share gained, correlation within a cluster, sd of the log weight
+    "weights of 1": (1, 100, 0.05, 0.02, 0.0, 0.0),
+    "unequal weights": (1, 300, 0.03, 0.0, 0.0, 1.0),
+    "clusters whose rows are independent": (20, 100, 0.03, 0.0, 0.0, 0.0),
+    "clusters whose rows are alike": (20, 30, 0.05, 0.02, 0.2, 0.0),
+    "clusters that change as a whole": (5, 40, 0.05, 0.02, 1.0, 0.0),
+    "weighted clusters": (5, 40, 0.03, 0.0, 0.2, 1.0),
+}
+
+
+def drawn(rng, size, share, alike, shape):
+    """Rows of each cluster that change, beta-binomial with a correlation within clusters."""
+    if alike == 1.0:
+        return size * (rng.random(shape) < share)
+    rate = share if alike == 0.0 or share == 0.0 else rng.beta(*((1 / alike - 1) * np.array([share, 1 - share])), shape)
+    return rng.binomial(size, rate, shape)
+
+
+@pytest.mark.parametrize("name", WORLDS)
+def test_at_the_margin_a_share_of_weight_passes_in_no_more_worlds_than_its_level(name):
+    size, n_clusters, share_lost, share_gained, alike, sd = WORLDS[name]
+    n_worlds, rng = 2000, np.random.default_rng(41)
+    shape = (n_worlds, n_clusters)
+    lost = drawn(rng, size, share_lost, alike, shape)
+    gained = drawn(rng, size, share_gained, alike, shape) * (lost == 0 if alike == 1.0 else 1)
+    gained = np.minimum(gained, size - lost)
+    totals = np.zeros((*shape, 8))
+    for row in range(size):  # weights are drawn row by row
+        weight = np.exp(sd * rng.normal(size=shape) - sd * sd / 2)
+        for decision, inside in ((6, row < lost), (5, (row >= lost) & (row < lost + gained)), (7, row >= lost + gained)):
+            totals[..., decision] += weight * inside
+    truth = share_gained * (1 - share_lost if alike == 1.0 else 1) - share_lost
+    found = compare(cell_of(totals, np.full(n_worlds, n_clusters)), "recall")
+    false_pass, false_fail = (found.ci_low > truth).mean(), (found.ci_high < truth).mean()
+    assert np.isfinite(found.ci_low).mean() > 0.9
+    assert false_pass <= 0.025 + 3 * np.sqrt(0.025 * 0.975 / n_worlds)
+    assert false_fail <= 0.025 + 3 * np.sqrt(0.025 * 0.975 / n_worlds)
+    plain = found.difference - stdtrit(found.degrees, 0.975) * found.se
+    assert (plain > truth).mean() > 1.3 * max(false_pass, 0.02), "which is why the linearised interval is not used"
+
+
+def test_a_denominator_of_few_rows_has_no_interval():
+    totals = np.zeros((1, 40, 8))
+    totals[0, :, 0], totals[0, :3, [5, 6, 7]] = 10, np.eye(3)  # three positive rows of 403, in three clusters
+    found = compare(cell_of(totals, [40]), "recall")
+    assert np.isfinite(found.difference[0])
+    assert np.isnan([found.se[0], found.ci_low[0], found.p_value[0]]).all()
+    assert found.method[0] == FEW_EFFECTIVE
+    assert np.isfinite(compare(cell_of(totals, [40]), "accuracy").ci_low[0])
+
+
+def test_degrees_of_unweighted_rows_are_those_of_a_mean_and_infinite_otherwise():
+    champion, challenger, labels, slices, _, _ = random_rows(200, seed=2)
+    names = tuple(map(str, range(N_SLICES)))
+    tally = tally_paired(champion, challenger, labels, slices, None, Grid(names, names, ("all",)), 0.5, 0.5)
+    np.testing.assert_array_equal(compare(tally, "brier").degrees, tally.n - 1)
+    assert all(compare(tally, metric).degrees is None for metric in ("accuracy", "auc", "f1"))
+
+
+def test_scores_that_were_not_ranked_have_one_reason(paired, rows):
+    unranked = replace(paired, totals=None, champion_auc=None, auc=None, ranks=None)
+    for tally in (unranked, replace(paired, champion_auc=None, auc=None)):
+        assert set(compare(tally, "auc").method) == {"undefined: the ranks of the scores were not kept"}

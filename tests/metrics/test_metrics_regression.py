@@ -14,6 +14,7 @@ from harness.metrics.mse import Mse
 from harness.metrics.r2 import R2
 from harness.metrics.rmse import Rmse
 from harness.records.tally import Grid
+from harness.stats.effective_clusters import FEW_EFFECTIVE
 from harness.tallies.regression import tally_regression
 from tests.oracles import regression_oracle as oracle
 
@@ -185,7 +186,18 @@ def test_nine_clusters_have_a_value_and_no_interval_and_ten_have_one(name):
 def test_nearly_all_weight_in_one_row_has_no_interval():
     weights = np.array([1e6, 1.0, 1.0, 1.0])
     found = compute("mae", [1.0, 2.0, 3.0, 5.0], [0.0, 0.0, 0.0, 0.0], weights=weights)
-    assert found.ci_method[0] == "no interval: nearly all weight is in one row or cluster"
+    assert found.ci_method[0] == FEW_EFFECTIVE
+
+
+@pytest.mark.parametrize("name", METRICS)
+def test_two_rows_that_are_neither_weighted_nor_clustered_suffice_and_nine_weighted_ones_do_not(name):
+    rng = np.random.default_rng(8)
+    labels = rng.normal(5.0, 1.0, 9)
+    predictions = labels + rng.normal(size=9)
+    assert np.isfinite(compute(name, predictions[:4], labels[:4]).ci_low[0])
+    weighted = compute(name, predictions, labels, weights=rng.uniform(0.5, 2.0, 9))
+    assert np.isfinite(weighted.value[0])
+    assert (np.isnan(weighted.ci_low[0]), weighted.ci_method[0][: len(FEW_EFFECTIVE)]) == (True, FEW_EFFECTIVE)
 
 
 def test_a_label_near_zero_leaves_the_other_metrics_alone():

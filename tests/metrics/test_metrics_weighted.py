@@ -30,11 +30,12 @@ from harness.metrics.precision import Precision
 from harness.metrics.recall import Recall
 from harness.metrics.selection_rate import SelectionRate
 from harness.records.tally import BinnedAuc, ClusterTotals, Grid
+from harness.stats.effective_clusters import FEW_EFFECTIVE
 from harness.stats.wilson import wilson_interval
 from harness.tallies.binary import tally_binary
 from harness.tallies.weighted import binary_totals, weighted_auc
 from tests.oracles.metric_oracle import binary_tally_from_rows, row_log_loss, row_squared_error, tally_of_counts
-from tests.oracles.weighted_oracle import ratio_and_variance
+from tests.oracles.weighted_oracle import effective, ratio_and_variance
 
 N_SLICES = 4
 HALF = np.float32(0.5)
@@ -200,10 +201,12 @@ def test_f1_is_centred_on_its_logit(rows, tally):
     )
 
 
-def test_auc_interval_is_obuchowskis_on_the_logit_scale(tally):
+def test_auc_interval_is_obuchowskis_on_the_logit_scale(rows, tally):
     found = Auc().compute(tally, 0.95, 0)
     share, se = tally.auc.value[0], np.sqrt(tally.auc.variance[0])
-    half = stdtrit(tally.auc.n_clusters[0] - 1, 0.975) * se / (share * (1 - share))
+    _, labels, _, weights, clusters = rows
+    degrees = min(effective(weights[labels == y], clusters[labels == y]) for y in (0, 1)) - 1
+    half = stdtrit(degrees, 0.975) * se / (share * (1 - share))
     np.testing.assert_allclose([found.ci_low[0], found.ci_high[0]], expit([logit(share) - half, logit(share) + half]), rtol=1e-10)
     assert found.ci_method[0] == "Obuchowski, logit, t"
 
@@ -239,7 +242,7 @@ def test_fewer_than_ten_clusters_have_no_interval(metric):
     assert np.isfinite(found.value[0])
     assert np.isnan([found.ci_low[0], found.ci_high[0]]).all()
     assert found.ci_method[0] == "no interval: fewer than 10 clusters"
-    more = metric().compute(of_clusters([5, 6, 7, 4, 5, 6, 9, 3, 5, 5], 2, 3, [4, 3, 2, 5, 6, 7, 1, 3, 5, 5], 10), 0.95, 0)
+    more = metric().compute(of_clusters([5, 6, 7, 4, 5, 6, 9, 3, 5, 5, 4, 6], 2, 3, [4, 3, 2, 5, 6, 7, 1, 3, 5, 5, 4, 3], 12), 0.95, 0)
     assert more.ci_low[0] < more.value[0] < more.ci_high[0] or metric is Brier
 
 
@@ -274,7 +277,27 @@ def test_clusters_that_are_all_alike_have_no_interval_of_width_zero(metric, coun
 
 def test_one_cluster_with_nearly_all_weight_is_not_relied_on():
     tally = of_clusters([500, *[1] * 19], [300, *[1, 0] * 9, 1], 1, [200, *[1] * 19], 20)
-    assert Accuracy().compute(tally, 0.95, 0).ci_method[0] == "no interval: nearly all weight is in one cluster"
+    assert Accuracy().compute(tally, 0.95, 0).ci_method[0] == FEW_EFFECTIVE
+
+
+@pytest.mark.parametrize(("n_positive", "has_interval"), [(3, False), (9, False), (10, True)])
+@pytest.mark.parametrize("hits", [0, 2], ids=["at the end", "inside"])
+def test_ten_effective_clusters_are_asked_of_the_denominator(n_positive, has_interval, hits):
+    positive = np.arange(40) < n_positive
+    found = Recall().compute(of_clusters(10, 0, positive & (np.arange(40) >= hits), np.arange(40) < hits, 40), 0.95, 0)
+    assert found.value[0] == pytest.approx(hits / n_positive)
+    assert np.isfinite(found.ci_low[0]) == has_interval
+    assert has_interval or found.ci_method[0] == FEW_EFFECTIVE
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_few_effective_rows_of_weight_have_no_interval(metric):
+    scores, labels, slices, _, _ = random_rows(200, seed=9)
+    weights = np.where(np.arange(200) < 8, 1e4, 1.0)
+    found = metric().compute(designed(scores, labels, slices[:, :1], weights, None, n_slices=1), 0.95, 0)
+    assert np.isfinite(found.value[0])
+    assert np.isnan([found.ci_low[0], found.ci_high[0]]).all()
+    assert found.ci_method[0] == FEW_EFFECTIVE
 
 
 @pytest.mark.parametrize("metric", METRICS)
@@ -301,9 +324,22 @@ def test_auc_of_few_clusters_of_a_class_has_no_interval():
     scores, labels, slices, _, _ = random_rows(200, seed=5)
     clusters = np.where(labels == 1, np.arange(200) % 9, np.arange(200))
     found = Auc().compute(designed(scores, labels, slices, None, clusters), 0.95, 0)
-    assert found.ci_method[0] == "no interval: fewer than 10 clusters have rows of both classes"
+    assert found.ci_method[0] == FEW_EFFECTIVE
     perfect = designed(labels.astype(np.float32), labels, slices, np.full(200, 0.1), None)
     assert Auc().compute(perfect, 0.95, 0).ci_method[0] == "no interval: AUC is 0 or 1"
+
+
+def test_auc_rests_on_the_effective_clusters_of_the_rarer_class():
+    rng = np.random.default_rng(12)
+    clusters = np.concatenate([np.zeros(800, np.int64), np.repeat(np.arange(1, 12), 20)])
+    labels = rng.integers(0, 2, 1020).astype(np.int8)
+    scores, slices = (0.4 * labels + rng.random(1020)).astype(np.float32) / 2, np.zeros((1020, 1), np.uint16)
+    found = Auc().compute(designed(scores, labels, slices, None, clusters, n_slices=1), 0.95, 0)
+    assert np.isfinite(found.value[0])
+    assert np.isnan(found.ci_low[0])
+    assert found.ci_method[0] == FEW_EFFECTIVE
+    even = Auc().compute(designed(scores, labels, slices, None, np.arange(1020) % 12, n_slices=1), 0.95, 0)
+    assert even.ci_low[0] < even.value[0] < even.ci_high[0]
 
 
 def test_weighted_tally_without_auc_is_not_read_as_an_unweighted_one(tally):

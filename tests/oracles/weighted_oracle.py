@@ -56,6 +56,28 @@ def obuchowski_1997(scores, labels, clusters):
     return theta, s10 / m + s01 / n + 2 * s11 / (m * n)
 
 
+def effective(weights, clusters):
+    """How many clusters of equal size hold weight as unevenly: (sum M)² / sum M²."""
+    sums = [weights[clusters == c].sum() for c in np.unique(clusters)]
+    return sum(sums) ** 2 / sum(s * s for s in sums)
+
+
+def design_unit(change, inside, weights, clusters):
+    """Weight gained, weight lost, and the weight that counts as one independent row; `change` is 1 or -1 in discordant rows inside."""
+    gained, lost = (weights[inside & (change == sign)].sum() for sign in (1, -1))
+    whole = weights[inside].sum()
+    names = np.unique(clusters)
+    all_of = np.array([weights[inside & (clusters == c)].sum() for c in names])
+    discordant = np.array([weights[inside & (change != 0) & (clusters == c)].sum() for c in names])
+    net = np.array([(weights * change)[inside & (clusters == c)].sum() for c in names])
+    difference = (gained - lost) / whole
+    variance = len(names) / (len(names) - 1) * ((net - difference * all_of) ** 2).sum()
+    observed = variance / (gained + lost - (gained - lost) ** 2 / whole)
+    n_discordant = discordant.sum() ** 2 / (discordant**2).sum()
+    together = (discordant**2).sum() / (discordant * all_of).sum()
+    return gained, lost, max(observed, (all_of**2).sum() / whole * together ** (n_discordant / 6))
+
+
 def cluster_totals(components, weights, clusters):
     """(clusters, totals, sum over clusters of the outer product of their totals) of the rows of one cell."""
     p = components.shape[1]

@@ -128,7 +128,7 @@ def test_labels_without_a_key_and_rows_without_one_never_meet(tmp_path):
         (
             KEYS | {"id": ["x1", "x2"]},
             {},
-            "labels.on: no row of the log has its key in labels.parquet: the log's first is id='r1', the file's first id='x1'; write the keys",
+            "labels.on: none of the 4 rows of the log that were looked up has its key in labels.parquet: the log's first is id='r1', the file's first id='x1'; write the keys",
         ),
         (
             {"id": ["r3", "r9", "r1"], "y": pa.array([None, 1, None], pa.int8())},
@@ -160,7 +160,11 @@ def test_a_label_file_that_cannot_be_joined_is_refused(tmp_path, labels, source,
         (days(1, 2), days(1.5).cast(pa.timestamp("ns")), "id=1970-01-02T00:00:00, the file's first id=1970-01-02T12:00:00;"),
         (pa.array([date(2025, 1, 1)]), pa.array([date(2025, 1, 2)]), "id=2025-01-01, the file's first id=2025-01-02;"),
         (pa.array(["r1 "]).dictionary_encode(), pa.array(["r1"]), "id='r1 ', the file's first id='r1'"),
-        (pa.nulls(2, pa.string()), pa.array(["r1"]), "labels.on: no row of the log has a value in 'id'; name the columns that hold the key"),
+        (
+            pa.nulls(2, pa.string()),
+            pa.array(["r1"]),
+            "labels.on: none of the 2 rows of the log that were looked up has a value in 'id'; name the columns that hold the key",
+        ),
     ],
 )
 def test_keys_that_never_meet_are_shown(tmp_path, monkeypatch, batch_rows, own, other, words):
@@ -176,22 +180,24 @@ def test_of_several_key_columns_all_are_shown(tmp_path):
 
 
 def test_a_key_that_where_leaves_out_does_not_match(tmp_path):
-    with pytest.raises(ReplayError, match="no row of the log has its key in labels.parquet: the log's first is id='r2'"):
+    with pytest.raises(
+        ReplayError, match=r"none of the 2 rows of the log that were looked up has its key in labels.parquet: the log's first is id='r2'"
+    ):
         prepared_of(tmp_path, {"id": IDS}, {"id": ["r1"], "y": [1]}, where=[{"column": "id", "in": ["r2", "r3"]}])
 
 
 def test_labels_that_were_all_observed_too_late_are_not_called_null(tmp_path):
     columns = {"id": pa.array(["r1", "r1", "r2", "r3", "r4"]), "t": days(1, 2, 3, 4, 5)}
-    labels = {"id": ["r1", "r2", "r3", "r9"], "y": pa.array([1, 0, None, 1]), "seen": days(7, 6, 5, 1)}
+    labels = {"id": ["r1", "r2", "r3", "r9"], "y": pa.array([0, 1, None, 1]), "seen": days(7, 6, 5, 1)}
     words = (
         "labels.observed_at: all 2 labels of labels.parquet that match were observed after 1970-01-06T00:00:00, the first 1970-01-07T00:00:00;"
-        " set label_maturity.as_of to a later time or wait"
+        " set replay.label_maturity.as_of to a later time or wait"
     )
     with pytest.raises(ReplayError, match=words):
         prepared_of(tmp_path, columns, labels, source={"observed_at": "seen"}, timestamp="t")
     later = {"age": "0d", "as_of": "1970-01-07"}
     found = prepared_of(tmp_path, columns, labels, source={"observed_at": "seen"}, timestamp="t", label_maturity=later)
-    assert known(found.judged_labels) == [None, None, 0, None, None]
+    assert known(found.judged_labels) == [None, None, 1, None, None]
 
 
 NS = pa.array([1_000_000_000_000_000_001, 1_000_000_000_000_000_999, 2_000], pa.timestamp("ns"))
@@ -204,17 +210,18 @@ NS = pa.array([1_000_000_000_000_000_001, 1_000_000_000_000_000_999, 2_000], pa.
         (NS, pa.array([1_000_000_000_000_000, 2], pa.timestamp("us")), [None, None, 0]),
         (pa.array([1_000_000_000_000_000, 2, None], pa.timestamp("us")), NS, [None, 0, None]),
         (NS.cast(pa.timestamp("ns", tz="Europe/Berlin")).dictionary_encode(), NS, [1, 1, 0]),
-        (pa.array([1_001, 2, 3], pa.timestamp("us")), pa.array([1, 2], pa.timestamp("ms")), [None, None, None]),
         (pa.array([1_000, -1_500, 3_000], pa.timestamp("us")), pa.array([-1, 1, 3], pa.timestamp("ms")), [1, None, 0]),
     ],
 )
 def test_times_meet_when_they_are_equal_to_the_last_digit(tmp_path, own, other, expected):
-    labels = {"id": other, "y": pa.array([1] * (len(other) - 1) + [0])}
-    if expected == [None] * 3:
-        with pytest.raises(ReplayError, match="id=1970-01-01T00:00:00.001001, the file's first id=1970-01-01T00:00:00.001;"):
-            prepared_of(tmp_path, {"id": own}, labels)
-        return
-    assert known(prepared_of(tmp_path, {"id": own}, labels).judged_labels) == expected
+    labels = {"id": other, "y": pa.array([1.0] * (len(other) - 1) + [0.0])}
+    assert known(prepared_of(tmp_path, {"id": own}, labels, task="regression").judged_labels) == expected
+
+
+def test_times_that_differ_below_the_coarser_unit_are_shown_in_full(tmp_path):
+    own, other = pa.array([1_001], pa.timestamp("us")), pa.array([1], pa.timestamp("ms"))
+    with pytest.raises(ReplayError, match=r"id=1970-01-01T00:00:00\.001001, the file's first id=1970-01-01T00:00:00\.001;"):
+        prepared_of(tmp_path, {"id": own}, {"id": other, "y": pa.array([1])})
 
 
 @pytest.mark.parametrize("log_is_coarse", [True, False])

@@ -103,7 +103,11 @@ def test_texts_are_hashed_alike_in_every_run(tmp_path):
         ("weight", [1.0, -1.0, -0.5, 1.0], "column 'x' is negative in 2 rows"),
         ("weight", [1.0, np.inf, 1.0, 1.0], "column 'x' is infinite in 1 rows"),
         ("weight", [1.0, 1e155, 0.0, 1e-200], r"column 'x' is outside \[1e-100, 1e\+100\] in 2 rows, for example 1e\+155"),
-        ("weight", [1.0, 5e-324, 1.0, 1.0], "in 1 rows, for example 4.94e-324; divide or multiply all weights by one number: only their ratios"),
+        (
+            "weight",
+            [1.0, 5e-324, 1.0, 1.0],
+            "in 1 rows, for example 4.94e-324; divide or multiply all weights by one number: only their ratios",
+        ),
         ("weight", [1e308, -1.0, 1e308, 1.0], "column 'x' is negative in 1 rows"),
         ("weight", [0.0, 0.0, 0.0, 0.0], "no row is left to judge .weight 0: 4."),
         ("weight", ["1", "1", "1", "1"], "column 'x' is string, wanted numbers"),
