@@ -11,11 +11,13 @@ from harness.metrics.auc import logit_interval
 from harness.metrics.metric import BinaryMetric, Direction
 from harness.metrics.rank_bins import not_kept
 from harness.metrics.values import FEWER_THAN_TWO, ONE_CLASS, metric_values
-from harness.records.metric import MIN_CLASS_ROWS, MetricValues
+from harness.records.metric import MetricValues
 from harness.records.needs import Needs
 from harness.records.tally import BinaryTally
 
 ROUNDING = 1e-12  # a mean of shares that are all 1 reaches 1 up to this
+
+MIN_CLASS = 30  # rows of the rarer class; of 20, some worlds are covered in less than .90 (docs/coverage.md)
 
 
 @dataclass(frozen=True)
@@ -26,7 +28,7 @@ class AveragePrecision(BinaryMetric):
     The interval is expit(logit(value) ± z * se / (value * (1 - value))) with the linearised standard error, which the walk over the rows
     sums exactly (see `kernels.rank_curve`).
 
-    Undefined when: the cell has fewer than 2 rows, one class only, or its order was not kept. No interval with fewer than 20 rows of a
+    Undefined when: the cell has fewer than 2 rows, one class only, or its order was not kept. No interval with fewer than 30 rows of a
     class, and at 1.
     """
 
@@ -50,7 +52,7 @@ class AveragePrecision(BinaryMetric):
         low, high = logit_interval(value, tally.curve.average_precision_variance, confidence)
         undefined = [(n < 2, FEWER_THAN_TWO), ((positive == 0) | (positive == n), ONE_CLASS)]
         no_interval = [
-            (np.minimum(positive, n - positive) < MIN_CLASS_ROWS, f"no interval: fewer than {MIN_CLASS_ROWS} rows of a class"),
+            (np.minimum(positive, n - positive) < MIN_CLASS, f"no interval: fewer than {MIN_CLASS} rows of a class"),
             (np.asarray(value > 1.0 - ROUNDING), "no interval: average precision is 1"),
         ]
         return metric_values(self.name, value, low, high, self.interval, undefined, no_interval)

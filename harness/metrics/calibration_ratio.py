@@ -17,7 +17,7 @@ from harness.records.needs import Needs
 from harness.records.tally import BINARY_COMPONENTS, BinaryTally, ClusterTotals
 from harness.stats.linearised import linearised
 
-MIN_POSITIVE = 5  # the fewest for which coverage was looked at (docs/decisions/009)
+MIN_POSITIVE = 10  # of fewer, the cells that have so many at all are not typical of their rate (docs/coverage.md)
 NO_POSITIVE = "no positive rows"
 SCORE = np.eye(len(BINARY_COMPONENTS))[BINARY_COMPONENTS.index("score")]
 POSITIVE = sum(np.eye(len(BINARY_COMPONENTS))[BINARY_COMPONENTS.index(name)] for name in ("fn", "tp"))
@@ -31,7 +31,7 @@ class CalibrationRatio(BinaryMetric):
     the means of score and label: the delta method on the logarithm. Where rows are weighted or clustered both sums are of weight, with
     the linearised standard error of the logarithm and Student's t.
 
-    Undefined when: the cell has fewer than 2 rows, or no positive row. No interval with fewer than 5 positive rows, or where the
+    Undefined when: the cell has fewer than 2 rows, or no positive row. No interval with fewer than 10 positive rows, or where the
     sum of the scores of positive rows was not kept.
     """
 

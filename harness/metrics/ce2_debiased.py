@@ -13,7 +13,7 @@ from harness.metrics.values import FEWER_THAN_TWO, metric_values, ratio
 from harness.records.metric import MetricValues
 from harness.records.tally import BinaryTally
 
-MIN_ROWS = 50  # the fewest for which coverage was looked at (docs/decisions/009)
+MIN_ROWS, MIN_CLASS = 50, 10  # of fewer, some worlds are covered in less than .90 (docs/coverage.md)
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Ce2Debiased(BinaryMetric):
     The interval is normal, with the variance (4 c v + 2 v²) of each bin's term, c its debiased square and v its chance variance, plus
     that of the shares of the bins. It is symmetric about the value and may begin below 0.
 
-    Undefined when: the cell has fewer than 2 rows, or no bin has 2. No interval with fewer than 50 rows.
+    Undefined when: the cell has fewer than 2 rows, or no bin has 2. No interval with fewer than 50 rows, or 10 of a class.
     """
 
     name: ClassVar[str] = "ce2_debiased"
@@ -54,5 +54,6 @@ class Ce2Debiased(BinaryMetric):
         variance = within.sum(axis=1) + ratio(between.sum(axis=1), n)
         half = float(ndtri(0.5 + confidence / 2)) * np.sqrt(variance)
         undefined = [(n < 2, FEWER_THAN_TWO), (np.asarray((rows < 2).all(axis=1)), "no bin has 2 rows")]
-        few = (n < MIN_ROWS, f"no interval: fewer than {MIN_ROWS} rows")
+        rarer = np.minimum(tally.n_positive, n - tally.n_positive)
+        few = ((n < MIN_ROWS) | (rarer < MIN_CLASS), f"no interval: fewer than {MIN_ROWS} rows, or than {MIN_CLASS} of a class")
         return metric_values(self.name, value, (value - half).clip(-1.0), (value + half).clip(None, 1.0), self.interval, undefined, [few])

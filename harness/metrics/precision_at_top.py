@@ -15,7 +15,7 @@ from harness.records.needs import Needs
 from harness.records.tally import BinaryTally
 from harness.stats.cuts import smallest_reaching
 
-MIN_TOP = 10  # rows; of fewer, Wilson's interval covers too little where nearly all are positive (docs/decisions/009)
+MIN_TOP = 20  # rows; of fewer, Wilson's interval covers too little where nearly all are positive (docs/coverage.md)
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class PrecisionAtTop(BinaryMetric):
     from sample to sample, and rows there are positive with share r.
 
     Undefined when: the cell has fewer than 2 rows, or the curve was not kept or was kept for another share. No interval with fewer
-    than 10 rows at the top.
+    than 20 rows at the top.
 
     Parameters
     ----------
