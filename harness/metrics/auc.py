@@ -19,6 +19,7 @@ from harness.records.needs import Needs
 from harness.records.tally import BinaryTally, BinnedAuc, ClusterTotals, RankSums, ShareEstimate
 
 METHODS = ("exact", "binned")
+FEW_FOR_DELONG = 40  # rows of a class: of fewer, DeLong's variance may be far too small
 ROUNDING = 1e-12  # sums of weights that are not whole numbers reach an AUC of 1 up to this
 FEW_OF_A_CLASS = f"; fewer than {MIN_CLASS_ROWS} of a class: not gated"
 _POSITIVE = np.array([0.0, 0.0, 1.0, 1.0])  # of TN, FP, FN, TP
@@ -55,9 +56,12 @@ class Auc(BinaryMetric):
     unit: ClassVar[str] = "share"
     direction: ClassVar[Direction] = "higher"
     takes_weights: ClassVar[bool] = True
-    interval: ClassVar[str] = "DeLong, logit; weights or clusters: Obuchowski, logit, t"
+    interval: ClassVar[str] = (
+        "DeLong, logit, with fewer than 40 of a class at least Hanley & McNeil; weights or clusters: Obuchowski, logit, t"
+    )
     source: ClassVar[str] = (
-        "DeLong, DeLong & Clarke-Pearson 1988, Biometrics 44:837; Obuchowski 1997, Biometrics 53:567; logit: Pepe 2003, ch. 5"
+        "DeLong, DeLong & Clarke-Pearson 1988, Biometrics 44:837; Obuchowski 1997, Biometrics 53:567; logit: Pepe 2003, ch. 5;"
+        " Hanley & McNeil 1982, Radiology 143:29"
     )
 
     def __post_init__(self) -> None:
@@ -88,7 +92,9 @@ class Auc(BinaryMetric):
 
     def _from_ranks(self, tally: BinaryTally, ranks: RankSums, confidence: float) -> MetricValues:
         auc = ratio(ranks.sum_a, 2 * ranks.n_positive * ranks.n_negative)
-        return self._values(tally, auc, *logit_interval(auc, delong_variance(ranks), confidence), "DeLong, logit", [])
+        variance, floored = floored_variance(auc, delong_variance(ranks), ranks.n_positive, ranks.n_negative)
+        method = np.where(floored, "Hanley & McNeil, logit", "DeLong, logit").astype(np.object_)
+        return self._values(tally, auc, *logit_interval(auc, variance, confidence), method, [])
 
     def _of_weight(self, tally: BinaryTally, totals: ClusterTotals, auc: ShareEstimate, confidence: float) -> MetricValues:
         quantile = quantiles(decision_totals(totals), [_POSITIVE, 1.0 - _POSITIVE], confidence)
@@ -97,7 +103,8 @@ class Auc(BinaryMetric):
 
     def _binned(self, tally: BinaryTally, binned: BinnedAuc, confidence: float) -> MetricValues:
         lowest, highest = binned.value - binned.bound, binned.value + binned.bound
-        low, high = logit_interval(lowest, binned.variance, confidence)[0], logit_interval(highest, binned.variance, confidence)[1]
+        variance, _ = floored_variance(binned.value, binned.variance, tally.n_positive, tally.n - tally.n_positive)
+        low, high = logit_interval(lowest, variance, confidence)[0], logit_interval(highest, variance, confidence)[1]
         # Where the exact AUC may be 0 or 1 the logit has no bound on that side.
         low, high = (np.where(end & (binned.variance > 0), v, x) for x, end, v in ((low, lowest <= 0, 0.0), (high, highest >= 1, 1.0)))
         method = "DeLong of binned scores, logit, widened by the bound " + np.char.mod("%.1g", binned.bound).astype(np.object_)
@@ -127,6 +134,34 @@ class Auc(BinaryMetric):
             (np.isnan(low), "no interval: all placements are equal"),
         ]
         return metric_values(self.name, auc, low, high, methods, undefined, no_interval)
+
+
+def floored_variance(
+    auc: NDArray[np.float64], variance: NDArray[np.float64], n_positive: NDArray[np.int64], n_negative: NDArray[np.int64]
+) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Return a variance of AUC that few rows of a class cannot make too small, and where it is not DeLong's.
+
+    DeLong's variance rests on the placements that were seen. With 20 positive rows at an AUC of .98 hardly one of them lies below a
+    negative one, and the interval covers .83; so with fewer than 40 rows of a class it is at least that of Hanley & McNeil, which follows
+    from AUC and counts (docs/coverage.md).
+
+    Formula: (A (1 - A) + (P - 1)(A / (2 - A) - A²) + (N - 1)(2 A² / (1 + A) - A²)) / (P N).
+
+    Notes
+    -----
+    Hanley & McNeil 1982, Radiology 143:29, equations 1 and 2 (exponential scores).
+
+    Examples
+    --------
+    >>> one = np.array([20])
+    >>> floored_variance(np.array([0.9]), np.array([0.0001]), one, one)[0].round(5), bool(floored_variance(one / 40, one / 1.0, one, one)[1][0])
+    (array([0.00264]), False)
+    """
+    p, n = n_positive.astype(np.float64), n_negative.astype(np.float64)
+    spread = auc * (1 - auc) + (p - 1) * (auc / (2 - auc) - auc**2) + (n - 1) * (2 * auc**2 / (1 + auc) - auc**2)
+    known = ratio(spread, p * n)
+    is_floored = (np.minimum(n_positive, n_negative) < FEW_FOR_DELONG) & (known > variance) & (variance > 0)
+    return np.where(is_floored, known, variance), np.asarray(is_floored, np.bool_)
 
 
 def logit_interval(

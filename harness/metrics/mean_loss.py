@@ -30,12 +30,16 @@ def t_half_width(n: NDArray[np.int64], m2: NDArray[np.float64], confidence: floa
     return np.asarray(stdtrit(degrees, 0.5 + confidence / 2) * np.sqrt(m2 / degrees / n.clip(1)), dtype=np.float64)
 
 
+MIN_RARE, RARE_SHARE = 20, 0.2  # a rare class makes the loss skewed: of fewer rows t covers as little as .68 (docs/coverage.md)
+FEW_RARE = f"no interval: fewer than {MIN_RARE} rows of a class that less than one row in five is of"
+
+
 class MeanLoss(BinaryMetric):
     """A mean over rows with Student's t interval, cut at the range of the metric.
 
     Where rows are weighted or clustered it is the weighted mean, with the linearised interval.
 
-    Undefined when the cell has fewer than 2 rows.
+    Undefined when the cell has fewer than 2 rows. No interval with fewer than 20 rows of a class that is rarer than one in five.
 
     Attributes
     ----------
@@ -59,7 +63,11 @@ class MeanLoss(BinaryMetric):
         moments = self.moments(tally)
         half = t_half_width(tally.n, moments.m2, confidence)
         low, high = (moments.mean - half).clip(self.lowest), (moments.mean + half).clip(None, self.highest)
-        no_interval = [(np.asarray(moments.m2 <= 0, dtype=np.bool_), "no interval: the loss is the same in all rows")]
+        fewest = np.minimum(tally.n_positive, tally.n - tally.n_positive)
+        no_interval = [
+            (np.asarray(moments.m2 <= 0, dtype=np.bool_), "no interval: the loss is the same in all rows"),
+            ((fewest < MIN_RARE) & (fewest < RARE_SHARE * tally.n), FEW_RARE),
+        ]
         return metric_values(self.name, moments.mean, low, high, "Student t", [(tally.n < 2, FEWER_THAN_TWO)], no_interval)
 
     def _of_weight(self, tally: BinaryTally, totals: ClusterTotals, confidence: float) -> MetricValues:

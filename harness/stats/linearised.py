@@ -6,7 +6,6 @@ from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import stdtrit
 
 MIN_CLUSTERS = 10  # fewer, and a cluster-robust variance is too uncertain for any interval
 _STEP = 1e-30  # of the complex step; it is never subtracted, so it may be this small
@@ -68,17 +67,3 @@ def linearised(
     with np.errstate(divide="ignore", invalid="ignore"):
         value = formula(total.astype(np.complex128)).real
     return np.asarray(value, np.float64), np.asarray(spread * clusters / (clusters - 1), np.float64)
-
-
-def t_half_widths(
-    variance: NDArray[np.float64], n_clusters: NDArray[np.int64], confidence: float | NDArray[np.float64], min_clusters: int = MIN_CLUSTERS
-) -> NDArray[np.float64]:
-    """Return half the width of Student's t interval with G - 1 degrees of freedom; NaN under `min_clusters` clusters.
-
-    Examples
-    --------
-    >>> t_half_widths(np.array([1.0, 1.0]), np.array([11, 9]), 0.95).round(4)
-    array([2.2281,    nan])
-    """
-    degrees = np.where(n_clusters >= max(min_clusters, 2), n_clusters - 1, np.nan).astype(np.float64)
-    return np.asarray(stdtrit(degrees, 0.5 + np.asarray(confidence) / 2) * np.sqrt(variance), dtype=np.float64)
