@@ -221,8 +221,9 @@ def cluster_tally(
         if tuple(cluster_ids.shape) != (n_rows,):
             raise ValueError(f"cluster_ids has shape {tuple(cluster_ids.shape)}; wanted ({n_rows},)")
         clusters = (to_host(cluster_ids) if is_on_cuda(cluster_ids) else np.asarray(cluster_ids, np.int64))[rows]
-        order = np.argsort(clusters, kind="stable")
-        rows, clusters = rows[order], clusters[order]
+        if not (clusters[1:] >= clusters[:-1]).all():  # callers with several tallies of the same rows order them once
+            order = np.argsort(clusters, kind="stable")
+            rows, clusters = rows[order], clusters[order]
     slice_ids, window_ids = ready_ids(slice_ids, window_ids, n_slices, n_windows)
     shared = (_ready_weights(weights, n_rows), slice_ids, window_ids, n_windows)
     work = _Work(components_of, _frozen(rows), _frozen(clusters), shared, n_slices * n_windows, n_categories, n_values)

@@ -17,6 +17,7 @@ from harness.records.tally import Grid, PairedTally
 from harness.replay.prepared import read_as_of_us, read_immature_labels
 from harness.report.missing_frames import label_age_frame, missing_labels_frame
 from harness.runs import folder as files
+from harness.slicing.account import KNOWN_LATE, TOO_YOUNG, UNKNOWN
 from harness.slicing.missing_labels import labels_by_age, missing_by_slice
 
 
@@ -25,12 +26,14 @@ def write_missing_labels(root: Path, prepared: PreparedReplay) -> None:
     paths = [root / "replay" / name for name in ("missing_labels.parquet", "label_age.parquet")]
     for path in paths:
         path.unlink(missing_ok=True)
-    missing = missing_by_slice(prepared)
-    ages = labels_by_age(prepared, read_immature_labels(prepared.folder), read_as_of_us(prepared.folder))
-    if missing.n_unlabelled[0]:
-        files.write_parquet(paths[0], missing_labels_frame(missing))
-    if ages is not None and (ages.n_labelled < ages.n).any():
-        files.write_parquet(paths[1], label_age_frame(ages))
+    left_out = dict(prepared.account.left_out)
+    is_unlabelled = any(left_out.get(reason, 0) for reason in (KNOWN_LATE, UNKNOWN))
+    if is_unlabelled:
+        files.write_parquet(paths[0], missing_labels_frame(missing_by_slice(prepared)))
+    if is_unlabelled or left_out.get(TOO_YOUNG, 0):
+        ages = labels_by_age(prepared, read_immature_labels(prepared.folder), read_as_of_us(prepared.folder))
+        if ages is not None and (ages.n_labelled < ages.n).any():
+            files.write_parquet(paths[1], label_age_frame(ages))
 
 
 def missing_gain_of(v: StoredVariant, gain: Any, vs_champion_per_1k: float | None) -> tuple[float, float]:

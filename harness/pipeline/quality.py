@@ -110,6 +110,11 @@ def score_and_reduce(
     check(scores, member.plan, prepared.classes)
     if kept is None:
         scores = store.keep_scores(member.folder, scores)
+
+    def alive() -> None:
+        channel.progress(prepared.n_rows)
+
+    alive()
     champion_scores = _kept_scores(champion)
     champion_threshold = _champion_threshold(champion)
     threshold = _threshold(member.conf, scores, prepared, conf, champion_scores, champion_threshold) if task == "binary" else None
@@ -119,19 +124,25 @@ def score_and_reduce(
     if champion is not None and champion_scores is not None:
         both = judged_rows(task, prepared, (member.conf, champion.conf))
         same_rows = both.labels is rows.labels or bool(np.array_equal(both.labels, rows.labels))
-        paired = paired_of(champion_scores, scores, both, champion_threshold, threshold, needs)
+        paired = paired_of(champion_scores, scores, both, champion_threshold, threshold, needs, alive)
         files.write_columns(member.folder / store.PAIRED, to_columns(paired))
+        alive()
     # A pair on the very rows that are judged alone has ordered them already.
     ordered = paired.ranks.challenger if isinstance(paired, PairedTally) and paired.ranks and same_rows and not rows.is_designed else None
-    tally = tally_of(scores, rows, threshold, needs, ordered)
+    tally = tally_of(scores, rows, threshold, needs, ordered, alive)
     files.write_columns(member.folder / store.TALLIES, to_columns(tally))
-    channel.progress(prepared.n_rows)
-    values = [m.compute(tally, conf.confidence, conf.seed) for m in conf.metrics]
+    alive()
+    values = []
+    for metric in conf.metrics:
+        values.append(metric.compute(tally, conf.confidence, conf.seed))
+        alive()
     files.write_parquet(member.folder / store.METRICS, metrics_frame(member.conf.label, prepared.grid, values, tally, conf.confidence))
     write_reference(member.folder, scores, prepared, member.conf, task, threshold, needs)
+    alive()
     against = None if champion_scores is None else (champion_scores, champion_threshold)
     pair = (member.conf, champion.conf) if champion is not None else (member.conf,)
     write_unlabelled(member.folder, scores, threshold, against, rows, prepared, pair)
+    alive()
     write_confusion(member.folder, member.conf.label, tally, rows, prepared)
     write_worst_slices(member.folder, member.conf.label, scores, threshold, against, rows, prepared, member.plan, conf)
     n_judged = int(is_known(rows.labels).sum())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -23,6 +23,10 @@ KINDS: dict[str, tuple[type[Any], type[Any]]] = {
     "multiclass": (MulticlassTally, PairedMulticlassTally),
 }
 DEFAULT_TOP_K = 3
+
+
+def _nothing() -> None:
+    """Report to nobody."""
 
 
 @dataclass(frozen=True)
@@ -80,8 +84,19 @@ def until_of(variants: Sequence[VariantConf]) -> int | None:
     return max((microseconds(v.trained_until) for v in variants if v.trained_until is not None), default=None)
 
 
-def tally_of(scores: NDArray[np.float32], rows: Rows, threshold: float | None, needs: Needs, ranks: RankSums | None = None) -> Tally:
-    """Reduce one variant's scores; `ranks` are its rank sums where a pair on the very same rows has ordered them already."""
+def tally_of(
+    scores: NDArray[np.float32],
+    rows: Rows,
+    threshold: float | None,
+    needs: Needs,
+    ranks: RankSums | None = None,
+    on_part: Callable[[], None] = _nothing,
+) -> Tally:
+    """Reduce one variant's scores.
+
+    `ranks` are its rank sums where a pair on the very same rows has ordered them already; `on_part` is called after each part that costs
+    a pass over the rows, so that a long reduction is not taken for a standstill.
+    """
     if rows.task == "regression":
         from harness.tallies.regression import tally_regression
 
@@ -91,25 +106,30 @@ def tally_of(scores: NDArray[np.float32], rows: Rows, threshold: float | None, n
 
         return tally_multiclass(
             scores, rows.labels, rows.slice_ids, rows.window_ids, rows.grid, rows.n_classes, _top_k(needs, rows),
-            rows.weights, rows.cluster_ids, with_auc=needs.auc_by_class,
+            rows.weights, rows.cluster_ids, with_auc=needs.auc_by_class, on_part=on_part,
         )  # fmt: skip
     assert threshold is not None  # every binary variant decides at some threshold
-    return _binary(scores, rows, threshold, needs, ranks)
+    return _binary(scores, rows, threshold, needs, ranks, on_part)
 
 
-def _binary(scores: NDArray[np.float32], rows: Rows, threshold: float, needs: Needs, ranks: RankSums | None) -> BinaryTally:
+def _binary(
+    scores: NDArray[np.float32], rows: Rows, threshold: float, needs: Needs, ranks: RankSums | None, on_part: Callable[[], None]
+) -> BinaryTally:
     from harness.tallies.binary import tally_binary
 
     cells = (rows.slice_ids, rows.window_ids, rows.grid)
     with_ranks = _is_ordered(needs) and ranks is None and not rows.is_designed
     tally = tally_binary(scores, rows.labels, *cells, threshold, with_ranks=with_ranks)
     tally = tally if ranks is None else replace(tally, ranks=ranks)
+    on_part()
     if rows.is_designed:
         from harness.tallies.weighted import binary_totals, weighted_auc
 
         design = (rows.weights, rows.cluster_ids)
         totals = binary_totals(scores, rows.labels, *cells, threshold, *design)
-        tally = replace(tally, totals=totals, auc=weighted_auc(scores, rows.labels, *cells, *design) if needs.ranks else None)
+        on_part()
+        auc = weighted_auc(scores, rows.labels, *cells, *design, on_part=on_part) if needs.ranks else None
+        tally = replace(tally, totals=totals, auc=auc)
     if needs.curve:
         from harness.tallies.ordered import rank_curve_of
         from kernels.score_order import score_order
@@ -117,10 +137,12 @@ def _binary(scores: NDArray[np.float32], rows: Rows, threshold: float, needs: Ne
         order = score_order(scores, rows.labels)
         curve = rank_curve_of(scores, rows.labels, order, *cells, tally.confusion, needs.max_fpr, needs.top_share)
         tally = replace(tally, curve=curve)
+        on_part()
     if needs.calibration and not rows.is_designed:  # the one metric with a weighted form takes it from the totals
         from harness.tallies.ordered import calibration_of
 
         tally = replace(tally, calibration=calibration_of(scores, rows.labels, *cells))
+        on_part()
     if needs.binned_auc:
         from harness.tallies.ordered import binned_auc_of
 
@@ -135,8 +157,9 @@ def paired_of(
     champion_threshold: float | None,
     threshold: float | None,
     needs: Needs,
+    on_part: Callable[[], None] = _nothing,
 ) -> Paired:
-    """Reduce the scores of champion and challenger on the same rows."""
+    """Reduce the scores of champion and challenger on the same rows; `on_part` as in `tally_of`."""
     cells, design = (rows.slice_ids, rows.window_ids, rows.grid), (rows.weights, rows.cluster_ids)
     if rows.task == "regression":
         from harness.tallies.regression import tally_paired_regression
@@ -152,11 +175,13 @@ def paired_of(
     assert threshold is not None
     both = (champion_scores, scores, rows.labels, *cells)
     paired = tally_paired(*both, champion_threshold, threshold, with_ranks=_is_ordered(needs) and not rows.is_designed)
+    on_part()
     if rows.is_designed:
         from harness.tallies.weighted import paired_totals, paired_weighted_auc
 
         totals = paired_totals(*both, champion_threshold, threshold, *design)
-        champion_auc, auc = paired_weighted_auc(*both, *design) if needs.ranks else (None, None)
+        on_part()
+        champion_auc, auc = paired_weighted_auc(*both, *design, on_part=on_part) if needs.ranks else (None, None)
         paired = replace(paired, totals=totals, champion_auc=champion_auc, auc=auc)
     return paired
 

@@ -23,7 +23,7 @@ from harness.replay.times import time_text
 _UNITS = ("s", "ms", "us", "ns")  # from coarse to fine
 _UNIT = re.compile(r"timestamp\[(s|ms|us|ns)\b")
 _ODD = np.uint64(0x9E3779B97F4A7C15)  # 2^64 over the golden ratio: Knuth, The Art of Computer Programming 3, section 6.4
-
+_BLOCK_ROWS = 1 << 18  # whose texts are Python objects at once
 
 Key = NDArray[np.int64] | Any  # Any is an Arrow array of large strings
 
@@ -137,10 +137,22 @@ def hashes_of(keys: list[Key]) -> NDArray[np.uint64]:
     """Return one hash per row over all key columns, uint64 [n]; equal keys have equal hashes, others nearly always different ones."""
     found: NDArray[np.uint64] | None = None
     for key in keys:
-        values = key if isinstance(key, np.ndarray) else np.asarray(key.to_numpy(zero_copy_only=False), object)
-        own = np.asarray(pd.util.hash_array(values, categorize=False), np.uint64)
+        own = _hashes(key) if isinstance(key, np.ndarray) else _hashes_of_texts(key)
         found = own if found is None else found * _ODD + own
     assert found is not None
+    return found
+
+
+def _hashes(values: NDArray[Any]) -> NDArray[np.uint64]:
+    return np.asarray(pd.util.hash_array(values, categorize=False), np.uint64)
+
+
+def _hashes_of_texts(texts: Any) -> NDArray[np.uint64]:
+    """Return the hash of each text of an Arrow array; only those of one block are Python objects at a time, at nearly 200 bytes each."""
+    found = np.empty(len(texts), np.uint64)
+    for start in range(0, len(texts), _BLOCK_ROWS):
+        block = texts.slice(start, _BLOCK_ROWS)
+        found[start : start + _BLOCK_ROWS] = _hashes(np.asarray(block.to_numpy(zero_copy_only=False), object))
     return found
 
 

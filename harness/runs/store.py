@@ -39,6 +39,10 @@ SCORES, TALLIES, PAIRED, REFERENCE, UNLABELLED, METRICS, CONFUSION, WORST_SLICES
 
 RAW_SCORES = ".scores.raw"  # while a variant is being scored
 
+_CELL = ("slice_by", "slice_value", "window")
+_NUMBERS = ("value", "ci_low", "ci_high")
+_TEXTS = {"ci_method": "", "undefined_reason": None}  # and what stands for none
+
 
 def variant_folder(root: Path, variant: str, identity: Identity) -> Path:
     """Return the folder of one variant under one identity."""
@@ -121,21 +125,42 @@ def _point(data: dict[str, Any]) -> OperatingPoint:
 
 def read_metrics(path: Path, grid: Grid, names: Sequence[str], confidence: float) -> tuple[MetricValues, ...] | None:
     """Read stored metric values over all cells; None when one of `names` is not there at this confidence."""
-    frame = folder.read_parquet(path / METRICS)
-    if not set(names) <= set(frame["metric"]) or not (frame["confidence"] == confidence).all():
+    frame = pd.read_parquet(path / METRICS, columns=["metric", *_CELL, "confidence", *_NUMBERS, *_TEXTS])
+    if not set(names) <= set(frame["metric"].unique()) or not (frame["confidence"] == confidence).all():
         return None
-    cells = pd.MultiIndex.from_arrays(
-        [np.repeat(grid.slice_by, grid.n_windows), np.repeat(grid.slice_value, grid.n_windows), np.tile(grid.windows, grid.n_slices)]
-    )
+    blocks = _blocks_of_grid(frame, grid)
     found = []
     for name in names:
-        own = frame[frame["metric"] == name].set_index(["slice_by", "slice_value", "window"]).reindex(cells)
-        texts = [
-            own[c].astype(object).where(own[c].notna(), blank).to_numpy() for c, blank in (("ci_method", ""), ("undefined_reason", None))
-        ]
-        numbers = [own[c].to_numpy(np.float64) for c in ("value", "ci_low", "ci_high")]
-        found.append(MetricValues(name, *numbers, *texts))
+        own = _looked_up(frame[frame["metric"] == name], grid) if blocks is None else blocks[name]
+        texts = [own[c].astype(object).where(own[c].notna(), blank).to_numpy() for c, blank in _TEXTS.items()]
+        found.append(MetricValues(name, *(own[c].to_numpy(np.float64) for c in _NUMBERS), *texts))
     return tuple(found)
+
+
+def _cells_of(grid: Grid) -> list[NDArray[np.object_]]:
+    """Return slice_by, slice_value and window of every cell, object [n_cells]."""
+    slices = (np.repeat(np.array(names, np.object_), grid.n_windows) for names in (grid.slice_by, grid.slice_value))
+    return [*slices, np.tile(np.array(grid.windows, np.object_), grid.n_slices)]
+
+
+def _blocks_of_grid(frame: pd.DataFrame, grid: Grid) -> dict[str, pd.DataFrame] | None:
+    """Return the rows of each metric where all metrics hold the cells of the grid in its order, as they are written; else None."""
+    n_blocks, rest = divmod(len(frame), max(grid.n_cells, 1))
+    if rest:
+        return None
+    shape = (n_blocks, grid.n_cells)
+    metric = frame["metric"].to_numpy(np.object_).reshape(shape)
+    if not (metric == metric[:, :1]).all():
+        return None
+    for column, cells in zip(_CELL, _cells_of(grid), strict=True):
+        if not (frame[column].to_numpy(np.object_).reshape(shape) == cells).all():
+            return None
+    return {name: frame.iloc[k * grid.n_cells : (k + 1) * grid.n_cells] for k, name in enumerate(metric[:, 0])}
+
+
+def _looked_up(frame: pd.DataFrame, grid: Grid) -> pd.DataFrame:
+    """Return the rows of one metric in the order of the grid, without figures where a cell is not there."""
+    return frame.set_index(list(_CELL)).reindex(pd.MultiIndex.from_arrays(_cells_of(grid)))
 
 
 def read_worst_slices(path: Path, variant: str) -> WorstSlicesNote | None:

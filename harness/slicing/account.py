@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from harness.records.comparison import RowAccount
 from harness.records.replay import IMMATURE, JUDGED, REFERENCE, TUNING, is_known
 
+TOO_YOUNG, KNOWN_LATE, UNKNOWN = "label not yet mature", "label known only after as_of", "label not known"
 _PERIODS = ((REFERENCE | TUNING, "reference and tuning period"), (REFERENCE, "reference period"), (TUNING, "tuning period"))
 
 
@@ -91,9 +92,9 @@ class RowCounts:
             ("left out by replay.where", self._n_filtered),
             ("training period", self._n_training),
             *self._by_period.items(),
-            ("label not yet mature", self._n_immature),
+            (TOO_YOUNG, self._n_immature),
             ("weight 0", self._n_weightless),
-            ("label known only after as_of", self._n_late),
-            ("label not known", self._n_unlabelled),
+            (KNOWN_LATE, self._n_late),
+            (UNKNOWN, self._n_unlabelled),
         ]
         return RowAccount(n_log, self.n_judged, tuple((reason, n) for reason, n in reasons if n))

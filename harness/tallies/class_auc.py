@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,7 @@ def class_auc(
     cluster_ids: NDArray[np.int64] | None,
     *,
     n_threads: int | None = None,
+    on_part: Callable[[], None] | None = None,
 ) -> tuple[Floats, ShareEstimate]:
     """Return the one-vs-rest AUC of every class, and their mean with its variance.
 
@@ -41,7 +43,7 @@ def class_auc(
     ----------
     scores : float32 [n_rows, n_classes]
     labels : int32 [n_rows], -1 where the row is not judged or weighs 0
-    slice_ids, window_ids, grid, weights, cluster_ids, n_threads : as in `tally_multiclass`
+    slice_ids, window_ids, grid, weights, cluster_ids, n_threads, on_part : as in `tally_multiclass`
 
     Returns
     -------
@@ -74,6 +76,8 @@ def class_auc(
         own = _ColumnsAuc(labels, columns, window_ids, grid, weights, scores.shape[1], is_plain=weights is None and cluster_ids is None)
         for k in range(scores.shape[1]):
             own.rank(k, np.ascontiguousarray(scores[:, k]), n_threads)
+            if on_part is not None:
+                on_part()
         total, count = own.squares(cluster_ids)
         np.copyto(by_class, own.by_class, where=~np.isnan(own.by_class))
         squares, n_clusters = squares + total, n_clusters + count

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -59,8 +59,9 @@ def auc_spread(
     weights: NDArray[np.float64] | None,
     cluster_ids: NDArray[np.int64] | None,
     n_threads: int | None,
+    on_part: Callable[[], None] | None = None,
 ) -> AucSpread:
-    """Return AUC and variance in every (slice, window); `labels` are -1 where a row does not count.
+    """Return AUC and variance in every (slice, window); `labels` are -1 where a row does not count; `on_part` is called after every column.
 
     Formula: with the influence of a positive row w (V / W_neg - AUC) / W_pos, V the weight of negatives below it (half of equal ones), of
     a negative row w (U / W_pos - AUC) / W_neg, U the weight of positives above it, and A_c and B_c the sums of both over the rows of a
@@ -72,19 +73,26 @@ def auc_spread(
     Obuchowski, Biometrics 53:567-578, 1997, equation 1 and section 2, for weights of 1; DeLong's variance where also every row is a
     cluster of its own.
     """
-    orders = [score_order(scores, labels, n_threads=n_threads) for scores in models]
-    rows = np.flatnonzero(labels >= 0)
-    if cluster_ids is not None:  # what is in order already, costs `cluster_tally` one look
-        rows = rows[np.argsort(cluster_ids[rows], kind="stable")]
+    kept = np.flatnonzero(labels >= 0)
+    if cluster_ids is not None:  # in the order of the clusters, so that every pass over them reads memory from front to back
+        kept = kept[np.argsort(cluster_ids[kept], kind="stable")]
+        cluster_ids = cluster_ids[kept]
+    labels = labels[kept]
+    window_ids = None if window_ids is None else window_ids[kept]
+    weights = None if weights is None else weights[kept]
+    orders = [score_order(scores[kept], labels, n_threads=n_threads) for scores in models]
     value, variance = (np.full((grid.n_cells, len(models)), np.nan) for _ in range(2))
     n_clusters = np.zeros(grid.n_cells, np.int64)
-    for column in range(slice_ids.shape[1] if len(rows) else 0):
-        cells_of_rows = (slice_ids, window_ids, weights, grid.n_slices, grid.n_windows, column)
+    for column in range(slice_ids.shape[1] if len(kept) else 0):
+        own_ids = slice_ids[kept, column]
+        cells_of_rows = (own_ids[:, None], window_ids, weights, grid.n_slices, grid.n_windows, 0)
         placed = [placements(order, *cells_of_rows, n_threads=n_threads) for order in orders]
         auc = np.stack([_area(one) for one in placed], axis=1)
-        for cells in _cells(slice_ids[:, column], window_ids, grid, rows):
+        for cells in _cells(own_ids, window_ids, grid):
             found = _spread(placed, auc[cells.at], labels, cells, weights, cluster_ids, n_threads)
             value[cells.at], variance[cells.at], n_clusters[cells.at] = found.value, found.variance, found.n_clusters
+        if on_part is not None:
+            on_part()
     return AucSpread(value, variance, n_clusters)
 
 
@@ -96,16 +104,16 @@ def _area(placed: Placements) -> NDArray[np.float64]:
     return area
 
 
-def _cells(slices: NDArray[Any], window_ids: NDArray[np.int32] | None, grid: Grid, rows: NDArray[np.intp]) -> Iterator[_Cells]:
+def _cells(slices: NDArray[Any], window_ids: NDArray[np.int32] | None, grid: Grid) -> Iterator[_Cells]:
     """Yield the cells of a column over all windows, then those of its windows."""
     first, last = int(slices.min()), int(slices.max())
     own = slices.astype(np.int32) - first
     starts = np.arange(first, last + 1) * grid.n_windows
-    yield _Cells(own[:, None], rows, starts, 0)
+    yield _Cells(own[:, None], np.arange(len(own)), starts, 0)
     if window_ids is not None and grid.n_windows > 1:
         n_named = grid.n_windows - 1
         at = starts[:, None] + np.arange(1, grid.n_windows)
-        yield _Cells((own * n_named + np.maximum(window_ids - 1, 0))[:, None], rows[window_ids[rows] > 0], at.ravel(), 1)
+        yield _Cells((own * n_named + np.maximum(window_ids - 1, 0))[:, None], np.flatnonzero(window_ids > 0), at.ravel(), 1)
 
 
 def _spread(

@@ -35,6 +35,7 @@ def tally_multiclass(
     *,
     with_auc: bool = False,
     n_threads: int | None = None,
+    on_part: Callable[[], None] | None = None,
 ) -> MulticlassTally:
     """Reduce one variant's scores to the tally of every (slice, window).
 
@@ -50,6 +51,7 @@ def tally_multiclass(
     cluster_ids : int64 [n_rows]; None where every row is a cluster of its own
     with_auc : also rank every class against the rest
     n_threads : None for every core; the tally does not depend on it
+    on_part : called after every class that was ranked, each of which costs a pass
 
     Raises
     ------
@@ -72,7 +74,9 @@ def tally_multiclass(
     labels = _counted(labels, weights)
     rows = (labels, slice_ids, window_ids)
     found = class_tally(scores, *rows, grid.n_slices, grid.n_windows, top_k, n_threads=n_threads)
-    by_class, macro = class_auc(scores, *rows, grid, weights, cluster_ids, n_threads=n_threads) if with_auc else (None, None)
+    by_class, macro = None, None
+    if with_auc:
+        by_class, macro = class_auc(scores, *rows, grid, weights, cluster_ids, n_threads=n_threads, on_part=on_part)
     totals = None
     if weights is not None or cluster_ids is not None:
         _check_size(grid, (3 * n_classes + 3) ** 2, "products of weighted totals", n_classes)

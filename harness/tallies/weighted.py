@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -121,14 +122,16 @@ def weighted_auc(
     cluster_ids: NDArray[np.int64] | None,
     *,
     n_threads: int | None = None,
+    on_part: Callable[[], None] | None = None,
 ) -> ShareEstimate:
     """Return the weighted AUC of every (slice, window) with its cluster-robust variance, as `auc_spread` defines them.
 
-    `n_clusters` counts those that have a positive row or those that have a negative one, whichever are fewer. Memory: about 30 bytes a row.
+    `n_clusters` counts those that have a positive row or those that have a negative one, whichever are fewer. Memory: about 100 bytes a row.
 
     Parameters
     ----------
     scores, labels, slice_ids, window_ids, grid, weights, cluster_ids, n_threads : as in `binary_totals`
+    on_part : called after every slice column, each of which costs a pass
 
     Raises
     ------
@@ -143,7 +146,7 @@ def weighted_auc(
     """
     check_scores("scores", scores)
     design = (slice_ids, window_ids, grid, weights, cluster_ids, n_threads)
-    found = auc_spread([scores], _counted(labels, weights), *design)
+    found = auc_spread([scores], _counted(labels, weights), *design, on_part)
     return ShareEstimate(found.value[:, 0], found.variance[:, 0], found.n_clusters)
 
 
@@ -158,15 +161,17 @@ def paired_weighted_auc(
     cluster_ids: NDArray[np.int64] | None,
     *,
     n_threads: int | None = None,
+    on_part: Callable[[], None] | None = None,
 ) -> tuple[ShareEstimate, ShareEstimate]:
     """Return the champion's weighted AUC, and the difference challenger - champion on the same rows, of every (slice, window).
 
-    The difference's variance is that of the differences of the rows' influences. Memory: about 55 bytes a row.
+    The difference's variance is that of the differences of the rows' influences. Memory: about 125 bytes a row.
 
     Parameters
     ----------
     champion_scores, challenger_scores : float32 [n_rows], from 0 to 1
     labels, slice_ids, window_ids, grid, weights, cluster_ids, n_threads : as in `binary_totals`
+    on_part : called after every slice column, each of which costs a pass
 
     Raises
     ------
@@ -176,7 +181,7 @@ def paired_weighted_auc(
     check_scores("champion", champion_scores)
     check_scores("challenger", challenger_scores)
     design = (slice_ids, window_ids, grid, weights, cluster_ids, n_threads)
-    found = auc_spread([champion_scores, challenger_scores], _counted(labels, weights), *design)
+    found = auc_spread([champion_scores, challenger_scores], _counted(labels, weights), *design, on_part)
     champion, difference = (ShareEstimate(found.value[:, k], found.variance[:, k], found.n_clusters) for k in range(2))
     return champion, difference
 

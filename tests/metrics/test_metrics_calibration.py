@@ -54,7 +54,7 @@ def test_equal_mass_bins_are_scikit_learns_quantile_bins_where_they_divide_evenl
     found = EceEqualMass().compute(one_cell(scores, labels), 0.95, 0)
     assert found.value[0] == pytest.approx(np.abs(rate - mean).mean(), rel=1e-10)
     assert found.ci_low[0] < found.value[0] < found.ci_high[0]
-    assert found.ci_method[0].startswith("Dirichlet draws over score bins; null 95 % point 0.0")
+    assert found.ci_method[0].startswith("Dirichlet(counts + 1/2) over score bins, reflected; null 95 % point 0.0")
 
 
 def test_calibrated_scores_stay_below_the_null_point_of_equal_mass_bins():
@@ -103,7 +103,7 @@ def test_debiased_square_is_unbiased_and_negative_for_half_of_the_calibrated_wor
 def test_a_bin_with_one_row_is_left_out_of_the_debiased_square():
     found = Ce2Debiased().compute(one_cell([0.1, 0.1, 0.9], [0, 1, 0]), 0.95, 0)
     assert found.value[0] == pytest.approx(2 / 3 * ((0.1 - 0.5) ** 2 - 0.25), rel=1e-6)
-    assert found.ci_method[0] == "no interval: fewer than 50 rows"
+    assert found.ci_method[0] == "no interval: fewer than 50 rows, or than 10 of a class"
     alone = Ce2Debiased().compute(one_cell([0.1, 0.5, 0.9], [0, 1, 0]), 0.95, 0)
     assert alone.undefined_reason[0] == "no bin has 2 rows"
 
@@ -198,7 +198,7 @@ def test_ratio_without_positive_rows_is_undefined_and_with_few_has_no_interval()
     assert CalibrationRatio().compute(one_cell([0.1, 0.2], [0, 0]), 0.95, 0).undefined_reason[0] == "no positive rows"
     few = CalibrationRatio().compute(one_cell([0.1, 0.2, 0.3], [0, 1, 0]), 0.95, 0)
     assert few.value[0] == pytest.approx(0.6)
-    assert few.ci_method[0] == "no interval: fewer than 5 positive rows"
+    assert few.ci_method[0] == "no interval: fewer than 10 positive rows"
 
 
 def test_equal_mass_without_a_curve_is_undefined(rows):

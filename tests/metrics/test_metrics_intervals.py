@@ -16,6 +16,7 @@ from harness.metrics.mcc import Mcc, matthews
 from harness.metrics.mean_loss import t_half_width
 from harness.records.tally import N_BINS, BinaryTally, Moments
 from harness.stats.dirichlet import SharedDraws, dirichlet_interval, gamma_draws, quantile_interval
+from harness.stats.dirichlet_cubature import FISHER_SCALE, LOGIT_SCALE, cubature_interval
 from harness.stats.wilson import wilson_interval
 from tests.oracles.metric_oracle import binary_tally_from_rows, tally_of_counts
 
@@ -65,6 +66,41 @@ def test_dirichlet_interval_is_that_of_numpys_dirichlet():
         np.testing.assert_allclose([low[k], high[k]], np.quantile(draws, [0.025, 0.975]), atol=0.012)
 
 
+def test_dirichlet_interval_of_a_cell_does_not_depend_on_the_others():
+    rng = np.random.default_rng(4)
+    counts = rng.integers(0, 200, (400, 4))  # small counts come from a table, others do not
+    low, high, _ = dirichlet_interval(counts, matthews, 0.95, 200, 1)
+    for k in (0, 17, 399):
+        one_low, one_high, _ = dirichlet_interval(counts[[k]], matthews, 0.95, 200, 1)
+        assert (one_low[0], one_high[0]) == (low[k], high[k])
+
+
+EXTREMES = [[4, 4, 4, 4], [4, 4, 10**6, 10**6], [10**6, 4, 4, 50], [4, 10**5, 5, 50], [10**9, 4, 4, 10**9], [10**7, 4, 300, 4]]
+ORDINARY = np.random.default_rng(12).integers(4, [12, 40, 100, 400], (14, 4)).tolist()
+
+
+@pytest.mark.parametrize(("statistic", "scale"), [(matthews, FISHER_SCALE), (mean_of_rates, LOGIT_SCALE)], ids=["mcc", "balanced"])
+@pytest.mark.parametrize("confidence", [0.8, 0.95])
+def test_cubature_is_within_two_percent_of_the_width_of_many_draws(statistic, scale, confidence):
+    counts = np.array(EXTREMES + ORDINARY)
+    low, high = cubature_interval(counts, statistic, scale, confidence)
+    rng = np.random.default_rng(2)
+    for k, shape in enumerate(counts + 0.5):
+        draws = statistic(list(rng.standard_gamma(shape[:, None], (4, 200_000))))
+        expected = np.quantile(draws, [0.5 - confidence / 2, 0.5 + confidence / 2])
+        np.testing.assert_allclose([low[k], high[k]], expected, atol=0.02 * (expected[1] - expected[0]), err_msg=str(counts[k]))
+
+
+def test_draws_are_taken_where_a_decision_is_rare_and_the_method_says_which():
+    counts = np.array([[30, 5, 4, 10], [30, 5, 3, 10]])
+    found = Mcc(n_draws=300).compute(tally_of_confusions(counts), 0.95, 0)
+    assert found.ci_method.tolist() == ["Dirichlet(counts + 1/2), cubature", "Dirichlet(counts + 1/2), 300 draws"]
+    low, high = cubature_interval(counts[:1], matthews, FISHER_SCALE, 0.95)
+    drawn_low, drawn_high, _ = dirichlet_interval(counts[1:], matthews, 0.95, 300, 0)
+    np.testing.assert_array_equal(found.ci_low, [low[0], drawn_low[0]])
+    np.testing.assert_array_equal(found.ci_high, [high[0], drawn_high[0]])
+
+
 def test_f1_interval_is_the_limit_of_dirichlet_draws():
     counts = np.array([[40, 7, 5, 11], [9, 3, 2, 1]])
     found = F1().compute(tally_of_confusions(counts), 0.95, 0)
@@ -84,7 +120,7 @@ def test_extreme_values_lie_in_their_intervals():
 
 
 def test_same_seed_same_interval_and_other_seed_another():
-    tally = tally_of_counts(20, 5, 4, 10)
+    tally = tally_of_counts(20, 5, 3, 10)
     first, again, other = (Mcc().compute(tally, 0.95, seed).ci_low[0] for seed in (1, 1, 2))
     assert first == again != other
 
@@ -101,8 +137,8 @@ def test_too_many_undefined_draws_leave_no_interval(monkeypatch):
     def undefined(*args):
         return np.array([0.1]), np.array([0.9]), np.array([True])
 
-    monkeypatch.setattr("harness.metrics.mcc.dirichlet_interval", undefined)
-    found = Mcc().compute(tally_of_counts(20, 5, 4, 10), 0.95, 0)
+    monkeypatch.setattr("harness.metrics.decision_interval.dirichlet_interval", undefined)
+    found = Mcc().compute(tally_of_counts(20, 5, 3, 10), 0.95, 0)
     assert np.isfinite(found.value[0])
     assert np.isnan(found.ci_low[0])
     assert found.ci_method[0] == "no interval: more than 1 % of the draws are undefined"

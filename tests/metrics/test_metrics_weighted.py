@@ -350,7 +350,7 @@ def test_weighted_tally_without_auc_is_not_read_as_an_unweighted_one(tally):
 
 def binned(value, bound, variance):
     tally = binary_tally_from_rows(
-        *(np.repeat(np.array(x, t), 30) for x, t in (([0.2, 0.7], np.float32), ([0, 1], np.int8))), np.zeros(60, int), 1, 0.5
+        *(np.repeat(np.array(x, t), 50) for x, t in (([0.2, 0.7], np.float32), ([0, 1], np.int8))), np.zeros(100, int), 1, 0.5
     )
     return replace(tally, ranks=None, binned_auc=BinnedAuc(*(np.array([x]) for x in (value, bound, variance)), np.array([100])))
 
