@@ -87,7 +87,9 @@ class NetGain(Gate):
                 UNDECIDED,
                 f"net against the champion is {figure}: the interval holds the limit, or does after Holm over the challengers",
             )
-        details: tuple[str, ...] = (f"p-values after Holm over challengers: {p_pass:.3g} for PASS, {p_fail:.3g} for FAIL, level {self.alpha:g}",)
+        details: tuple[str, ...] = (
+            f"p-values after Holm over challengers: {p_pass:.3g} for PASS, {p_fail:.3g} for FAIL, level {self.alpha:g}",
+        )
         if self.missing_labels == IGNORE and e.n_unlabelled:
             details += (f"missing_labels: ignore takes labels to be missing at random; rows without one: {e.n_unlabelled:,}",)
         return GateResult(self.name, e.variant, status, e.net_vs_champion_low, limit, sentence, details)

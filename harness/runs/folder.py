@@ -136,8 +136,8 @@ def read_columns(path: Path) -> dict[str, NDArray[Any]]:
     return found
 
 
-def read_parquet(path: Path) -> pd.DataFrame:
-    """Read a table.
+def read_parquet(path: Path, columns: Sequence[str] | None = None) -> pd.DataFrame:
+    """Read a table, or some of its columns.
 
     Raises
     ------
@@ -145,7 +145,7 @@ def read_parquet(path: Path) -> pd.DataFrame:
         When the file is missing or damaged.
     """
     try:
-        return pd.read_parquet(path)
+        return pd.read_parquet(path, columns=None if columns is None else list(columns))
     except (OSError, pa.ArrowException) as trouble:
         raise _unreadable(path, trouble) from trouble
 

@@ -125,7 +125,7 @@ def _point(data: dict[str, Any]) -> OperatingPoint:
 
 def read_metrics(path: Path, grid: Grid, names: Sequence[str], confidence: float) -> tuple[MetricValues, ...] | None:
     """Read stored metric values over all cells; None when one of `names` is not there at this confidence."""
-    frame = pd.read_parquet(path / METRICS, columns=["metric", *_CELL, "confidence", *_NUMBERS, *_TEXTS])
+    frame = folder.read_parquet(path / METRICS, columns=["metric", *_CELL, "confidence", *_NUMBERS, *_TEXTS])
     if not set(names) <= set(frame["metric"].unique()) or not (frame["confidence"] == confidence).all():
         return None
     blocks = _blocks_of_grid(frame, grid)

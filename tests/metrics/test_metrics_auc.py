@@ -106,7 +106,9 @@ def test_few_positive_rows_at_a_high_auc_are_covered(n_positive: int, covered: f
     has_interval = np.isfinite(found.ci_low[1:])
     assert has_interval.mean() > 0.9
     assert inside[has_interval].mean() > covered
-    assert set(found.ci_method[1:][has_interval]) <= ({"DeLong, logit"} if n_positive >= 40 else {m for m in found.ci_method if "logit" in m})
+    assert set(found.ci_method[1:][has_interval]) <= (
+        {"DeLong, logit"} if n_positive >= 40 else {m for m in found.ci_method if "logit" in m}
+    )
 
 
 def test_tally_without_ranks_is_undefined():

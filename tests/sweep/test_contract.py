@@ -47,7 +47,16 @@ def test_files_of_a_results_folder(swept: World) -> None:
 
 
 def test_files_of_a_variant(swept: World) -> None:
-    wanted = {"config.yaml", "run.json", "run.log", "metrics.parquet", "measurement.json", "scores.arrow", "tallies.arrow", "reference.arrow"}
+    wanted = {
+        "config.yaml",
+        "run.json",
+        "run.log",
+        "metrics.parquet",
+        "measurement.json",
+        "scores.arrow",
+        "tallies.arrow",
+        "reference.arrow",
+    }
     assert {f.name for f in swept.folder("champion").iterdir()} == wanted
     assert {f.name for f in swept.folder("better").iterdir()} == wanted | {"paired.arrow", "unlabelled.arrow"}
 

@@ -129,9 +129,9 @@ def test_predictions_that_are_no_finite_numbers_are_refused_with_their_count(bad
 
 def test_predictions_of_another_form_are_refused():
     _, labels, slice_ids, window_ids, *_ = log(2, 30)
-    with pytest.raises(ScoreError, match=r"predictions are float64 \(30,\); wanted float32 \(30,\)"):
-        tally_regression(np.zeros(30), labels, slice_ids, window_ids, GRID)
-    with pytest.raises(ScoreError, match=r"predictions are float32 \(30, 1\); wanted float32 \(30,\)"):
+    with pytest.raises(ScoreError, match=r"predictions are int64 \(30,\); wanted floats \(30,\)"):
+        tally_regression(np.zeros(30, np.int64), labels, slice_ids, window_ids, GRID)
+    with pytest.raises(ScoreError, match=r"predictions are float32 \(30, 1\); wanted floats \(30,\)"):
         tally_regression(np.zeros((30, 1), np.float32), labels, slice_ids, window_ids, GRID)
 
 
