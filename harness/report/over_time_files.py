@@ -38,7 +38,8 @@ def time_columns(comparison: Comparison) -> list[str]:
     if first is None:
         return []
     older = _older(comparison, first.variant)
-    titles = [f"{first.metric} on reference"] if any(row.period == REFERENCE_PERIOD for row in comparison.over_time) else []
+    metric = first.metric.upper() if first.metric in ("auc", "mae", "mse", "rmse") else first.metric
+    titles = [f"{metric} on reference"] if any(row.period == REFERENCE_PERIOD for row in comparison.over_time) else []
     return ["variant", *titles, older.period, first.last_window, f"{first.last_window} less {older.period}"]
 
 

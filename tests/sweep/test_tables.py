@@ -33,7 +33,7 @@ def test_the_reference_and_every_window_stand_side_by_side(swept: World) -> None
 def test_the_table_over_time_is_shown(swept: World, capsys: pytest.CaptureFixture[str]) -> None:
     swept.run("compare")
     shown = capsys.readouterr().out
-    assert "auc on reference" in shown
+    assert "AUC on reference" in shown
     assert "2024-02 less 2024-01" in shown
     assert "2024-02 less 2024-01" in (swept.results / "comparison.md").read_text()
 
