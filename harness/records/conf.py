@@ -19,10 +19,11 @@ class SliceColumn:
 
 @dataclass(frozen=True)
 class Period:
-    """A stretch of the log, `since` <= timestamp < `until`, in UTC; None is open."""
+    """A stretch of the log, `since` <= timestamp < `until`, in UTC; None is open. With `path`, the rows of another log instead."""
 
     since: datetime | None = None
     until: datetime | None = None
+    path: str | None = None
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,7 @@ class ReplayConf:
     name: str
     path: str
     task: str
-    label: str
+    label: str | None
     positive: Any
     features: tuple[str, ...]
     timestamp: str | None
@@ -92,6 +93,7 @@ class ReplayConf:
     cluster: str | None = None
     labels: LabelSource | None = None
     classes: tuple[Any, ...] = ()
+    contract: str | None = None
 
 
 @dataclass(frozen=True)
@@ -204,6 +206,36 @@ class PriceConf:
 
 
 @dataclass(frozen=True)
+class DriftConf:
+    """`conf/drift/NAME.yaml`: how a log is compared with its reference; key by key as in the option's file.
+
+    Args:
+        profile: whose conventions: harness | evidently | nannyml.
+        columns: that are compared; None: every column of the log but id, time, label and what production logged.
+        alpha: of the p-values after Benjamini and Hochberg's correction over columns.
+        resample: days, where by-window tests resample days, or rows.
+        n_resamples: of them.
+        max_categories: counted one by one; the others are together.
+        reference_profile: file of a stored profile that stands in for the reference rows.
+        parity_tolerance: greatest absolute difference of two scores that are the same.
+        statistics: plug-in objects that the conf named with `_target_`.
+        gates: those of `harness drift`.
+    """
+
+    name: str
+    profile: str
+    columns: tuple[str, ...] | None
+    alpha: float
+    resample: str
+    n_resamples: int
+    max_categories: int
+    reference_profile: str | None
+    parity_tolerance: float
+    statistics: tuple[Any, ...] = ()
+    gates: tuple[Any, ...] = ()
+
+
+@dataclass(frozen=True)
 class SearchConf:
     """`conf/slice_search/NAME.yaml`: the search for the worst slices; key by key as in the option's file."""
 
@@ -244,5 +276,6 @@ class SweepConf:
     gates: tuple[Any, ...] = ()
     conf_dirs: tuple[str, ...] = ()
     slice_search: SearchConf | None = None
+    drift: DriftConf | None = None
     retrain: tuple[RetrainRule, ...] = ()
     saved: tuple[tuple[str, str], ...] = field(default=(), repr=False)  # (variant label, unresolved YAML)
