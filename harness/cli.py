@@ -13,6 +13,7 @@ _COMMANDS = {
     "sweep": "prepare the replay, score every variant, time them, compare, apply the gates, write the report",
     "compare": "tables and report again from what is stored, also with another price, gain, review or metric",
     "signoff": "apply gates to stored evidence and print the verdict",
+    "drift": "contract and drift of a log against its reference; no model needed",
     "init": "look at a log and at models, write a configuration and a sweep that run",
     "status": "how far a running or interrupted sweep is",
     "doctor": "what this machine has, what will be used, what cannot be measured and why",
@@ -21,6 +22,7 @@ _DETAILS = {
     "sweep": "Overrides are Hydra's: harness sweep sweep=flights, harness sweep replay=mine model=a,b champion=a device=cpu",
     "compare": "harness compare results/flights price=c5_large price.requests_per_day=1000000",
     "signoff": "harness signoff results/flights review=flights candidate=gbdt_small",
+    "drift": "harness drift replay=flights drift=standard",
     "init": "harness init data/log.parquet --models 'models/*.onnx'",
     "status": "harness status results/flights",
     "doctor": "harness doctor",
@@ -90,7 +92,7 @@ def _parser(command: str) -> argparse.ArgumentParser:
         parser.add_argument("--timestamp", default=None, help="the time column, when the guess is wrong")
         parser.add_argument("--features", default=None, help="the models' input columns in their order, as a,b,c")
         parser.add_argument("--name", default=None, help="name of the replay and the sweep (default: the log's)")
-    if command in ("sweep", "compare", "signoff"):
+    if command in ("sweep", "compare", "signoff", "drift"):
         parser.add_argument(
             "--config-dir", action="append", default=[], metavar="DIR", help="a folder of your own options, which win over shipped ones"
         )
@@ -107,6 +109,10 @@ def _run(command: str, options: argparse.Namespace) -> int:
         from harness.pipeline.sweep import sweep
 
         return sweep(overrides, options.config_dir, options.dry_run)
+    if command == "drift":
+        from harness.pipeline.drift import drift
+
+        return drift(overrides, options.config_dir)
     if command == "doctor":
         from harness.pipeline.doctor import doctor
 

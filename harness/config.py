@@ -21,9 +21,10 @@ from hydra.plugins.search_path_plugin import SearchPathPlugin
 from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
+from harness.drift_schema import read_drift_run
 from harness.errors import ConfigError, did_you_mean, one_of
 from harness.node import Node
-from harness.records.conf import SweepConf
+from harness.records.conf import DriftRunConf, SweepConf
 from harness.sweep_schema import read_sweep, variant_of
 
 GROUPS = ("replay", "model", "metrics", "drift", "measure", "price", "gain", "review", "slice_search", "sweep")
@@ -123,6 +124,14 @@ class Composer:
                 return [base]
             combos = itertools.product(*(v for _, v in swept))
             return [self._with_metrics_of(base, fixed, tuple(zip([k for k, _ in swept], combo, strict=True))) for combo in combos]
+
+    def single(self, overrides: Sequence[str]) -> Composed:
+        """Compose the one configuration of a command that looks at one log; what a named sweep sweeps is left out."""
+        with self._hydra():
+            for override in _parse(overrides):
+                if override.is_sweep_override():
+                    raise ConfigError(f"{override.get_key_element()}: found several values, and this command looks at one log; give one")
+        return self.base(overrides)
 
     def base(self, overrides: Sequence[str]) -> Composed:
         """Compose what is common to all combinations: every override but the swept ones."""
@@ -227,6 +236,17 @@ def compose_sweep(overrides: Sequence[str], config_dirs: Sequence[str] = ()) -> 
             raise ConfigError(f"model.name: two variants are called '{label}'; give each its own name")
     saved = tuple((label, OmegaConf.to_yaml(c.tree, resolve=False)) for label, c in zip(labels, combos, strict=True))
     return read_sweep(combos[0].plain, variants, saved, composer.dirs, tuple(map(str, composer.user_dirs)))
+
+
+def compose_drift(overrides: Sequence[str], config_dirs: Sequence[str] = ()) -> DriftRunConf:
+    """Compose and type what `harness drift` needs: a log and its reference, no model.
+
+    Raises
+    ------
+    ConfigError
+        When it cannot run; the message names the key.
+    """
+    return read_drift_run(Composer(config_dirs).single(overrides).plain)
 
 
 def _label(combo: Composed) -> str:

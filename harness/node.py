@@ -133,3 +133,10 @@ def duration_s(value: object, where: str) -> float:
     if not match:
         raise ConfigError(f"{where}: found {value!r}, wanted a duration as 0d, 12h or 2w")
     return float(match[1]) * _DURATION_S[match[2]]
+
+
+def folder_name(name: str) -> str:
+    """Return the name of a sweep, refusing what is no plain folder name."""
+    if not re.fullmatch(r"[\w][\w.\-]*", name):
+        raise ConfigError(f"name: found {name!r}, wanted a plain folder name of letters, digits, '_', '-' and '.'")
+    return name

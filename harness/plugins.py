@@ -13,6 +13,7 @@ PLUGIN_BASES = {
     "metrics": "harness.metrics.metric.Metric",
     "gain": "harness.gain.rule.GainRule",
     "gates": "harness.gates.gate.Gate",
+    "statistics": "harness.drift.statistic.DriftStatistic",
 }
 
 

@@ -13,13 +13,19 @@ from harness.records.replay import MAX_CLASSES
 DEFAULT_MAX_SLICES = 100_000
 
 
-def read_replay(data: object) -> ReplayConf:
-    """Read the `replay` group."""
+def read_replay(data: object, needs_label: bool = True) -> ReplayConf:
+    """Read the `replay` group.
+
+    Parameters
+    ----------
+    needs_label
+        False accepts a log whose outcome is not known yet: label and labels null.
+    """
     node = Node(data, "replay")
     task = node.choice("task", ("binary", "multiclass", "regression"))
-    label, labels = _label(node)
-    reference = _period(node.child("reference"), "replay.reference")
-    tuning = reference if node.raw("tuning", None) == "reference" else _period(node.child("tuning"), "replay.tuning")
+    label, labels = _label(node, needs_label)
+    reference = _reference(node.child("reference"))
+    tuning = _tuning(node, reference)
     columns, crosses, max_slices = _slices(node.child("slices"))
     windows, window_rows = _windows(node.raw("windows", None))
     conf = ReplayConf(
@@ -49,22 +55,21 @@ def read_replay(data: object) -> ReplayConf:
         cluster=node.text("cluster", None),
         labels=labels,
         classes=_classes(node, task),
+        contract=node.text("contract", None),
     )
-    if node.raw("contract", None) is not None:
-        raise ConfigError("replay.contract: a contract file cannot be checked in this version; leave it null, it is then inferred")
     node.done()
     _needs_timestamp(conf)
     _one_meaning(conf)
     return conf
 
 
-def _label(node: Node) -> tuple[str, LabelSource | None]:
+def _label(node: Node, needs_label: bool) -> tuple[str | None, LabelSource | None]:
     """Return the name of the label's column, and where it stands when it is not in the log."""
     label, labels = node.text("label", None), _label_source(node.raw("labels", None))
     if labels is None:
-        if label is None and node.raw("label") is None:
+        if label is None and node.raw("label") is None and needs_label:
             raise ConfigError("replay.label: found null, and replay.labels is null too; name the label's column, or the file that holds it")
-        return str(label), None
+        return label, None
     if label is not None:
         raise ConfigError(
             f"replay.label: found '{label}' beside labels from '{labels.path}', wanted one source of labels; leave replay.label null, or labels"
@@ -146,9 +151,33 @@ def _one_meaning(conf: ReplayConf) -> None:
 def _needs_timestamp(conf: ReplayConf) -> None:
     if conf.timestamp is not None:
         return
-    for name, value in (("windows", conf.windows), ("training", conf.training), ("reference", conf.reference), ("tuning", conf.tuning)):
+    reference = None if conf.reference and conf.reference.path else conf.reference  # rows of another log need no time to be told apart
+    for name, value in (("windows", conf.windows), ("training", conf.training), ("reference", reference), ("tuning", conf.tuning)):
         if value is not None:
             raise ConfigError(f"replay.{name}: needs replay.timestamp, which is null; name the log's time column or remove {name}")
+
+
+def _reference(node: Node | None) -> Period | None:
+    """Read the reference: a period of this log, or another log."""
+    if node is None or node.raw("path", None) is None:
+        return _period(node, "replay.reference")
+    for key in ("before", "from", "until"):
+        if node.raw(key, None) is not None:
+            raise ConfigError(f"replay.reference: found {key} together with path; use one: all rows of another log are reference")
+    path = node.text("path")
+    node.done()
+    return Period(path=path)
+
+
+def _tuning(node: Node, reference: Period | None) -> Period | None:
+    if node.raw("tuning", None) != "reference":
+        return _period(node.child("tuning"), "replay.tuning")
+    if reference is not None and reference.path is not None:
+        raise ConfigError(
+            f"replay.tuning: found reference, which is another log ('{reference.path}'), wanted a period of this one; thresholds are chosen on"
+            " rows that the models score: give from and until, or null"
+        )
+    return reference
 
 
 def _period(node: Node | None, where: str) -> Period | None:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from harness.compatibility import check_task
+from harness.drift_schema import read_drift
 from harness.errors import ConfigError, did_you_mean, one_of
-from harness.node import Node
+from harness.node import Node, folder_name
 from harness.plugins import build_all, build_gain
 from harness.records.conf import SweepConf, VariantConf
 from harness.replay_schema import read_replay
@@ -43,20 +43,21 @@ def read_sweep(
     ConfigError
         When anything cannot run; the message names the key.
     """
-    top = Node({k: v for k, v in plain.items() if k not in ("model", "params", "sweep", "drift")}, "")
+    top = Node({k: v for k, v in plain.items() if k not in ("model", "params", "sweep")}, "")
     labels = [v.label for v in variants]
     review = Node(top.raw("review"), "review")
     review_name, gates = review.text("name"), review.raw("gates")
     review.done()
     replay = read_replay(top.raw("replay"))
+    seed = top.whole("seed", 0)
     conf = SweepConf(
-        name=_folder_name(top.text("name")),
+        name=folder_name(top.text("name")),
         champion=_among(top.text("champion", None), "champion", labels),
         candidate=_among(top.text("candidate", None), "candidate", labels),
         results_dir=top.text("results_dir"),
         cache_dir=top.text("cache_dir"),
         confidence=top.number("confidence", 0.95, low=0.5, high=0.9999),
-        seed=top.whole("seed", 0),
+        seed=seed,
         timeout_s=top.number("timeout_s", 3600, low=0.1),
         force=top.flag("force", False),
         replay=replay,
@@ -69,11 +70,10 @@ def read_sweep(
         gates=build_all(gates, "gates"),
         conf_dirs=user_dirs,
         slice_search=read_search(top.raw("slice_search"), replay.task),
+        drift=read_drift(top.raw("drift"), seed),
         retrain=read_retrain(top.items("retrain", [])),
         saved=saved,
     )
-    if plain.get("drift") not in (None, {"name": "none"}):
-        raise ConfigError("drift: there is no drift report in this version; use drift=none")
     for key in ("device", "metrics", "gain"):
         top.raw(key, None)
     top.done()
@@ -91,9 +91,3 @@ def _among(value: str | None, key: str, labels: list[str]) -> str | None:
     if value is not None and value not in labels:
         raise ConfigError(f"{key}: no variant '{value}' in this sweep; variants are: {one_of(labels, 40)}{did_you_mean(value, labels)}")
     return value
-
-
-def _folder_name(name: str) -> str:
-    if not re.fullmatch(r"[\w][\w.\-]*", name):
-        raise ConfigError(f"name: found {name!r}, wanted a plain folder name of letters, digits, '_', '-' and '.'")
-    return name

@@ -35,9 +35,11 @@ ALLOWED = {
     "harness.replay_schema": SHARED | {"harness.node"},
     "harness.schema": SHARED | {"harness.node"},
     "harness.compatibility": SHARED,
+    "harness.drift_schema": SHARED | {"harness.node", "harness.plugins", "harness.replay_schema"},
     "harness.sweep_schema": SHARED
-    | {"harness.compatibility", "harness.node", "harness.plugins", "harness.replay_schema", "harness.schema"},
-    "harness.config": SHARED | {"harness.sweep_schema", "harness.node", "harness.plugins", "harness.replay_schema", "harness.schema"},
+    | {"harness.compatibility", "harness.drift_schema", "harness.node", "harness.plugins", "harness.replay_schema", "harness.schema"},
+    "harness.config": SHARED
+    | {"harness.drift_schema", "harness.sweep_schema", "harness.node", "harness.plugins", "harness.replay_schema", "harness.schema"},
     "harness.stored_config": SHARED | {"harness.config", "harness.sweep_schema"},
     "harness.cli": {"harness.pipeline", "harness.config", "harness.errors"},
 }

@@ -33,8 +33,13 @@ Progress = Callable[[int, int], None]
 def prepare(
     log: LogFiles, conf: ReplayConf, groups: Sequence[InputGroup], cache_dir: Path, code_hash: str, progress: Progress
 ) -> PreparedReplay:
-    """Return the prepared replay with a tensor for every group, from the cache where it is there."""
+    """Return the prepared replay with a tensor for every group, from the cache where it is there.
+
+    A reference that is another log has no rows in it.
+    """
     folder = prepared.folder_of(cache_dir, log, conf, code_hash)
+    if conf.reference and conf.reference.path:
+        conf = replace(conf, reference=None)
     with prepared.locked(folder):
         if not prepared.is_complete(folder):
             with prepared.building(folder) as target:
@@ -61,11 +66,12 @@ def _build(log: LogFiles, conf: ReplayConf, groups: Sequence[InputGroup], folder
     reader.finish()
     account = rows.account(log.n_rows)
     remap, classes = reader.class_order()
-    grid = rows.finish(account, remap)
+    version_remap, versions = reader.version_order()
+    grid = rows.finish(account, remap, version_remap)
     tensors.finish()
     contract = ranges.contract("reference" if conf.reference else "all rows that are not training rows")
     notes = (*_notes(conf), *reader.notes())
-    description = prepared.Description(log.fingerprint, grid, account, notes, classes, as_of_us)
+    description = prepared.Description(log.fingerprint, grid, account, notes, classes, as_of_us, versions)
     prepared.write_meta(folder, description, contract, ranges.n_nan)
 
 
@@ -119,7 +125,7 @@ def _nan_notes(n_nan: dict[str, int], groups: Sequence[InputGroup]) -> list[str]
 
 
 class _Rows:
-    """Labels, roles, weights, clusters, slices and windows of the rows that are kept."""
+    """Labels, roles, weights, clusters, production's answers, slices and windows of the rows that are kept."""
 
     def __init__(self, folder: Path, conf: ReplayConf) -> None:
         self.folder, self.conf, self.counts = folder, conf, RowCounts()
@@ -129,6 +135,8 @@ class _Rows:
         self.times = self._new_array("timestamps_us", np.int64) if conf.timestamp else None
         self.weights = self._new_array("weights", np.float64) if conf.weight else None
         self.clusters = self._new_array("cluster_ids", np.int64) if conf.cluster else None
+        self.scores = self._new_array("production_scores", np.float64) if conf.production.score else None
+        self.versions = self._new_array("production_version_ids", np.int32) if conf.production.version else None
         self.slices = SliceMatrix(conf, self._new_array)
 
     def _new_array(self, name: str, dtype: Any, width: int | None = None) -> ArrayWriter:
@@ -145,7 +153,8 @@ class _Rows:
         for writer, rows in zip(self.labels.values(), used, strict=False):  # the last only where there are times
             writer.append(np.where(rows & states.weighs, labels, none))
         self.roles.append(roles)
-        for array, values in ((self.times, batch.timestamps_us), (self.weights, batch.weights), (self.clusters, batch.clusters)):
+        given = (batch.timestamps_us, batch.weights, batch.clusters, batch.production_scores, batch.production_version_ids)
+        for array, values in zip((self.times, self.weights, self.clusters, self.scores, self.versions), given, strict=True):
             if array is not None and values is not None:
                 array.append(values[kept])
         late = None if batch.is_late is None else batch.is_late[kept]
@@ -157,16 +166,18 @@ class _Rows:
         """Return how many rows are judged and why the others are not."""
         return self.counts.account(n_log, min(n_log, self.conf.limit or n_log))
 
-    def finish(self, account: RowAccount, remap: NDArray[np.int32]) -> Grid:
-        """Refuse a log without judged rows, then give classes, slices and windows their final ids."""
+    def finish(self, account: RowAccount, remap: NDArray[np.int32], version_remap: NDArray[np.int32]) -> Grid:
+        """Refuse a log without judged rows, then give classes, versions, slices and windows their final ids."""
         if account.n_judged == 0:
             raise ReplayError(f"replay: no row is left to judge ({_listed(account)}); widen the judged period or give labels")
         slice_by, slice_value = self.slices.finish(self.roles.mapped())
         for writer in self.labels.values():
             _renumber(writer.mapped(), remap)
+        if self.versions is not None:
+            _renumber(self.versions.mapped(), version_remap)
         times = None if self.times is None else self.times.mapped()
         windows = write_windows(self.conf, self.labels["judged_labels"].mapped(), times, self._new_array)
-        for array in (*self.labels.values(), self.roles, self.times, self.weights, self.clusters):
+        for array in (*self.labels.values(), self.roles, self.times, self.weights, self.clusters, self.scores, self.versions):
             if array is not None:
                 array.finish()
         return Grid(slice_by, slice_value, windows)
@@ -176,7 +187,7 @@ _LABELS = ("judged_labels", "tuning_labels", "reference_labels")
 
 
 def _renumber(labels: NDArray[Any], remap: NDArray[np.int32]) -> None:
-    """Give classes their final numbers, in place."""
+    """Give classes, or versions, their final numbers, in place."""
     if (remap == np.arange(len(remap))).all():
         return
     table = np.append(remap, np.int32(-1))  # -1, not known, is its last entry

@@ -279,3 +279,16 @@ class SweepConf:
     drift: DriftConf | None = None
     retrain: tuple[RetrainRule, ...] = ()
     saved: tuple[tuple[str, str], ...] = field(default=(), repr=False)  # (variant label, unresolved YAML)
+
+
+@dataclass(frozen=True)
+class DriftRunConf:
+    """All of one `harness drift`: a log, its reference, and how they are compared."""
+
+    name: str
+    results_dir: str
+    cache_dir: str
+    timeout_s: float
+    seed: int
+    replay: ReplayConf
+    drift: DriftConf

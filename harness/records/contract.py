@@ -20,6 +20,8 @@ class ColumnRule:
         is_unique: no value stands twice.
         is_monotone: never falls from one row to the next.
         may_be_constant: False: it must not stay at one value in a window.
+        check_unit: whether a change of its unit is looked for.
+        check_stays: whether one value, or nulls, that appear in some window and stay to the last are looked for.
     """
 
     column: str
@@ -34,6 +36,7 @@ class ColumnRule:
     is_monotone: bool = False
     may_be_constant: bool = True
     check_unit: bool = True
+    check_stays: bool = True
 
 
 @dataclass(frozen=True)
@@ -80,12 +83,13 @@ class NotChecked:
 
 @dataclass(frozen=True)
 class ContractReport:
-    """A contract held against a log."""
+    """A contract held against a log; `not_named` are the log's columns that it has no rule for."""
 
     contract: Contract
     violations: tuple[Violation, ...]
     not_checked: tuple[NotChecked, ...]
     n_checks: int
+    not_named: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

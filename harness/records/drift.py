@@ -62,6 +62,22 @@ class Sample:
         """Rows with a value, infinite ones among them."""
         return self.n_rows - self.n_missing
 
+    @cached_property
+    def fourth_moment(self) -> float | None:
+        """Mean fourth power of the finite values about their mean, found once; None where the values are not known, NaN where there are none."""
+        if self.values is None:
+            return None
+        values = self.values()
+        if not len(values):
+            return float("nan")
+        total = 0.0
+        for start in range(0, len(values), 65_536):  # pieces that stay in the cache
+            piece = values[start : start + 65_536].astype(np.float64) - self.mean
+            piece *= piece
+            piece *= piece
+            total += float(piece.sum())
+        return total / len(values)
+
 
 @dataclass(frozen=True)
 class DayCounts:
@@ -164,6 +180,7 @@ class LossParts:
         residual_se, p_value: of the residual, two-sample; None where they cannot be estimated.
         reason: why parts are NaN or the residual has no test; None where nothing is missing.
         window: of the current rows.
+        n_invalid_score: labelled rows of both sides whose score could not be read; they are in neither.
     """
 
     slice_by: str
@@ -180,6 +197,7 @@ class LossParts:
     p_value: float | None
     reason: str | None = None
     window: str = "all"
+    n_invalid_score: int = 0
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from harness.records.data_evidence import DataEvidence
 from harness.records.measurement import Measurement
 from harness.records.metric import Differences
 from harness.records.missing_bounds import MissingBounds
@@ -53,6 +54,7 @@ class Evidence:
     missing_gain: tuple[float, float] = (0.0, 0.0)  # by how much rows without a label could lower and raise net_vs_champion
     n_unlabelled: int = 0  # rows of the pair without a label
     missing_bounds: tuple[MissingBounds, ...] = ()  # empty: rows without a label were not looked at
+    data: DataEvidence | None = None  # contract, drift and parity of the rows; None: they were not looked at
 
     def difference(self, metric: str) -> Differences | None:
         """Return the paired differences of one metric, or None when they were not computed."""

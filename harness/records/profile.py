@@ -20,7 +20,8 @@ class Bins:
     Args:
         edges: ascending float64 or int64 [n_edges] of a number or a time: bin 0 is below edges[0], bin i is [edges[i-1], edges[i]), the bin
             before the last [edges[-2], edges[-1]] and the last bin above edges[-1]; one more bin, the very last, is missing. Infinite values are
-            below and above. Empty for a category.
+            below and above. Only the last two may be equal: the edges (c, c) of a constant make one bin that
+            holds c alone. Empty for a category.
         categories: of a category: its values, then "other" where there are more than are counted one by one, and missing last.
     """
 

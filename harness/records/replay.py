@@ -74,6 +74,9 @@ class RowBatch:
         clusters: int64 [n], equal for rows of one cluster; None where the replay names no cluster column.
         is_late: bool [n], rows whose label became known only after the moment at which maturity is judged, so that it is not known here; None
             where labels have no such time.
+        production_scores: float64 [n], what the live model answered, NaN where none was logged; None where the replay names no such column.
+        production_version_ids: int32 [n], number of the version that answered in the order in which versions were met, -1 where none was logged;
+            None where the replay names no such column.
     """
 
     first_row: int
@@ -87,6 +90,8 @@ class RowBatch:
     weights: NDArray[np.float64] | None = None
     clusters: NDArray[np.int64] | None = None
     is_late: NDArray[np.bool_] | None = None
+    production_scores: NDArray[np.float64] | None = None
+    production_version_ids: NDArray[np.int32] | None = None
 
 
 @dataclass(frozen=True)
@@ -109,12 +114,16 @@ class PreparedReplay:
         judged_labels, tuning_labels, reference_labels: int8 [n]: 1, 0, or -1 where the row is not judged (tuned on, in the reference) or has no
             label; multiclass int32 [n], number of the class in `classes`, or -1; regression float64 [n], or NaN.
         roles: uint8 [n], bits REFERENCE, TUNING, JUDGED, IMMATURE.
-        slice_ids: uint16 or int32 [n, n_slice_columns]; column 0 is slice 0, all rows.
+        slice_ids: uint16 or int32 [n, n_slice_columns]; column 0 is slice 0, all rows. Rows of the judged period name the slices; the others have
+            the id of theirs where it is among them, and id 0 in a column j > 0 where it is not: in none of this column's slices.
         window_ids: int32 [n], 1 .. n_windows - 1, 0 where the row is in no window; None without windows.
         timestamps_us: int64 [n] or None.
         classes: names of the classes in the order of the model's outputs; empty unless multiclass.
         weights: float64 [n], at least 0, or None. A row of weight 0 is in no tally: its judged label is "none".
         cluster_ids: int64 [n], equal for rows of one cluster, or None.
+        production_scores: float64 [n], what the live model answered, NaN where none was logged; None where the replay names no such column.
+        production_versions: versions that answered, in order; empty where the replay names no such column.
+        production_version_ids: int32 [n] into `production_versions`, -1 where none was logged; None where the replay names no such column.
     """
 
     folder: Path
@@ -133,6 +142,9 @@ class PreparedReplay:
     classes: tuple[str, ...] = ()
     weights: NDArray[np.float64] | None = None
     cluster_ids: NDArray[np.int64] | None = None
+    production_scores: NDArray[np.float64] | None = None
+    production_versions: tuple[str, ...] = ()
+    production_version_ids: NDArray[np.int32] | None = None
 
 
 def is_known(labels: NDArray[Any]) -> NDArray[np.bool_]:

@@ -7,8 +7,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.types as pt
 from numpy.typing import NDArray
 
 from harness.errors import ReplayError
@@ -19,7 +17,8 @@ from harness.replay.dataset import reason_of, record_batches
 from harness.replay.features import FeatureReader, numbers
 from harness.replay.label_table import LabelTable
 from harness.replay.labels import label_decoder, no_labels
-from harness.replay.times import microseconds_of
+from harness.replay.row_filter import kept_rows, times_of_rows
+from harness.replay.versions import VersionReader
 from harness.replay.weights import ClusterReader, WeightReader
 
 BATCH_ROWS = 131_072
@@ -31,7 +30,8 @@ class LogReader:
     Parameters
     ----------
     with_labels
-        False leaves labels, weights and clusters out (labels are then "not known"): for features that are added to a prepared replay.
+        False leaves labels, weights, clusters and what production logged out (labels are then "not known"): for features that are added to a
+        prepared replay.
     """
 
     def __init__(self, log: LogFiles, conf: ReplayConf, groups: Sequence[InputGroup], with_labels: bool = True) -> None:
@@ -41,12 +41,15 @@ class LogReader:
         self._labels = label_decoder(conf)
         self._weights = WeightReader(conf.weight) if conf.weight and with_labels else None
         self._clusters = ClusterReader(conf.cluster) if conf.cluster and with_labels else None
+        self._score = conf.production.score if with_labels else None
+        self._versions = VersionReader(conf.production.version) if conf.production.version and with_labels else None
         self._table: LabelTable | None = None
 
     def columns(self) -> list[str]:
         """Names of the columns that are decoded."""
         c = self.conf
-        design = [*(c.labels.on if c.labels else (c.label,)), c.weight, c.cluster] if self.with_labels else []
+        production = [c.production.score, c.production.version]
+        design = [*(c.labels.on if c.labels else (c.label,)), c.weight, c.cluster, *production] if self.with_labels else []
         wanted = [*design, c.timestamp, *(s.column for s in c.slice_columns), *(f.column for f in c.where)]
         wanted += [name for group in self.groups for name in group.columns]
         return list(dict.fromkeys(name for name in wanted if name is not None))
@@ -97,7 +100,7 @@ class LogReader:
     def _decode(self, batch: pa.RecordBatch, row: int) -> RowBatch:
         plain = [s for s in self.conf.slice_columns if not s.edges]
         banded = [s for s in self.conf.slice_columns if s.edges]
-        keep = self._keep(batch)
+        keep = kept_rows(batch, self.conf.where)
         # The values of a row that is filtered out must not refuse the log.
         kept = batch if keep.all() else batch.filter(pa.array(keep))
         self._n_kept += kept.num_rows
@@ -114,23 +117,12 @@ class LogReader:
             weights=self._weights.decode(kept.column(self._weights.name)) if self._weights else None,
             clusters=self._clusters.decode(kept.column(self._clusters.name)) if self._clusters else None,
             is_late=is_late,
+            production_scores=numbers(kept.column(self._score)) if self._score else None,
+            production_version_ids=self._versions.decode(kept.column(self._versions.name)) if self._versions else None,
         )
 
-    def _keep(self, batch: pa.RecordBatch) -> NDArray[np.bool_]:
-        keep = np.ones(batch.num_rows, bool)
-        for rule in self.conf.where:
-            wanted = pa.array(rule.values)
-            column = batch.column(rule.column)
-            try:
-                keep &= pc.is_in(column, value_set=wanted.cast(_value_type(column.type))).to_numpy(zero_copy_only=False)
-            except pa.ArrowException as trouble:
-                raise ReplayError(
-                    f"replay.where: column '{rule.column}' is {column.type}, and {list(rule.values)} is not; compare like with like"
-                ) from trouble
-        return keep
-
     def _labels_of(self, batch: pa.RecordBatch) -> tuple[NDArray[Any], NDArray[np.bool_] | None]:
-        if not self.with_labels:
+        if not self.with_labels or self.conf.label is None:
             return no_labels(self.conf.task, batch.num_rows), None
         if self._table is None:
             return self._labels.decode(batch.column(self.conf.label)), None
@@ -138,15 +130,7 @@ class LogReader:
         return self._labels.decode(column), is_late
 
     def _times(self, batch: pa.RecordBatch) -> NDArray[np.int64] | None:
-        name = self.conf.timestamp
-        if name is None:
-            return None
-        column = batch.column(name)
-        if column.null_count:
-            raise ReplayError(
-                f"replay.timestamp: column '{name}' has no time in {column.null_count} rows; fill them in or leave them out by replay.where"
-            )
-        return microseconds_of(column, "replay.timestamp", name)
+        return None if self.conf.timestamp is None else times_of_rows(batch, self.conf.timestamp)
 
     def finish(self) -> None:
         """Check what only the whole log can tell: that labels exist, and that labels, weights and clusters are what the task needs."""
@@ -160,10 +144,10 @@ class LogReader:
         """Return the final number of each class by the number that the batches gave it, int32, and the names of classes; empty but for multiclass."""
         return self._labels.order()
 
+    def version_order(self) -> tuple[NDArray[np.int32], tuple[str, ...]]:
+        """Return the final number of each version that answered by the number that the batches gave it, int32, and their names."""
+        return self._versions.order() if self._versions else (np.zeros(0, np.int32), ())
+
     def notes(self) -> list[str]:
         """Return what a reader of the results should know of the labels."""
         return self._table.notes() if self._table else []
-
-
-def _value_type(type_: pa.DataType) -> pa.DataType:
-    return type_.value_type if pt.is_dictionary(type_) else type_

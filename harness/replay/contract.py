@@ -20,7 +20,7 @@ def check_columns(log: LogFiles, conf: ReplayConf) -> None:
     ReplayError
         Naming the key, the column, the file and the nearest column.
     """
-    wanted = [] if conf.labels else [("label", conf.label)]
+    wanted = [("label", conf.label)] if conf.label is not None and conf.labels is None else []
     wanted += [(key, c) for key, c in (("timestamp", conf.timestamp), ("weight", conf.weight), ("cluster", conf.cluster)) if c]
     wanted += [("features", name) for name in conf.features]
     wanted += [("slices.columns", s.column) for s in conf.slice_columns] + [("where", f.column) for f in conf.where]
@@ -44,20 +44,20 @@ def check_columns(log: LogFiles, conf: ReplayConf) -> None:
             )
     if conf.labels and log.labels:
         check_label_file(log, log.labels, conf.labels)
-    _check_label(conf, *(("replay.labels.column", log.labels) if log.labels else ("replay.label", log)))
+    if conf.label is not None:
+        _check_label(conf, conf.label, *(("replay.labels.column", log.labels) if log.labels else ("replay.label", log)))
     _check_design(log, conf)
+    _check_production(log, conf)
     overlap(conf)
 
 
-def _check_label(conf: ReplayConf, key: str, files: LogFiles) -> None:
-    label = files.column(conf.label)
+def _check_label(conf: ReplayConf, name: str, key: str, files: LogFiles) -> None:
+    label = files.column(name)
     assert label is not None
     if label.kind in ("tensor", "other", "time"):
-        raise ReplayError(f"{key}: column '{conf.label}' is {label.type}, wanted {_LABELS[conf.task]}; name another label")
+        raise ReplayError(f"{key}: column '{name}' is {label.type}, wanted {_LABELS[conf.task]}; name another label")
     if conf.task == "regression" and label.kind not in ("number", "integer"):
-        raise ReplayError(
-            f"{key}: column '{conf.label}' is {label.type}, wanted numbers for task regression; use task: binary or multiclass"
-        )
+        raise ReplayError(f"{key}: column '{name}' is {label.type}, wanted numbers for task regression; use task: binary or multiclass")
 
 
 _LABELS = {"binary": "numbers, texts or booleans", "multiclass": "texts, whole numbers or booleans", "regression": "numbers"}
@@ -71,6 +71,20 @@ def _check_design(log: LogFiles, conf: ReplayConf) -> None:
     if cluster is not None and cluster.kind in ("tensor", "other"):
         raise ReplayError(
             f"replay.cluster: column '{cluster.name}' is {cluster.type}, which has no values to tell clusters by; name another column"
+        )
+
+
+def _check_production(log: LogFiles, conf: ReplayConf) -> None:
+    score = log.column(conf.production.score) if conf.production.score else None
+    if score is not None and score.kind not in ("number", "integer"):
+        raise ReplayError(
+            f"replay.production.score: column '{score.name}' is {score.type}, wanted numbers; name the column that holds the live model's scores"
+        )
+    version = log.column(conf.production.version) if conf.production.version else None
+    if version is not None and version.kind in ("tensor", "other"):
+        raise ReplayError(
+            f"replay.production.version: column '{version.name}' is {version.type}, wanted texts or numbers; name the column that says which"
+            " version answered"
         )
 
 
@@ -144,11 +158,11 @@ def check_group(log: LogFiles, group: InputGroup, variant: str) -> int:
 
 
 def overlap(conf: ReplayConf) -> None:
-    """Refuse a training period that overlaps the reference or the tuning period."""
+    """Refuse a training period that overlaps the reference or the tuning period; a reference that is another log has no place in time."""
     if conf.training is None:
         return
     for name, other in (("reference", conf.reference), ("tuning", conf.tuning)):
-        if other is None:
+        if other is None or other.path is not None:
             continue
         starts = [p.since for p in (conf.training, other) if p.since is not None]
         ends = [p.until for p in (conf.training, other) if p.until is not None]

@@ -24,13 +24,17 @@ from harness.replay.columns_file import read_array
 _MARK = "prepared.json"  # written last: a folder without it is half-written
 ARRAYS = (
     *("judged_labels", "tuning_labels", "reference_labels", "roles", "slice_ids", "window_ids", "timestamps_us"),
-    *("weights", "cluster_ids"),
+    *("weights", "cluster_ids", "production_scores", "production_version_ids"),
 )
+_NOT_PREPARED = ("name", "path", "id", "features", "rows_per_request", "contract")  # what the arrays do not depend on
 
 
 def folder_of(cache_dir: Path, log: LogFiles, conf: ReplayConf, code_hash: str) -> Path:
     """Return the cache folder of this log under this configuration and this version of the code."""
-    parts = {k: v for k, v in asdict(conf).items() if k not in ("name", "path", "id", "features", "production", "rows_per_request")}
+    parts = {k: v for k, v in asdict(conf).items() if k not in _NOT_PREPARED}
+    parts["production"] = [conf.production.score, conf.production.version]
+    if conf.reference and conf.reference.path:
+        parts["reference"] = None  # its rows are in another log
     if conf.labels:  # the label file is known by its bytes, as the log is
         parts["labels"] = [conf.labels.on, conf.labels.column, conf.labels.observed_at, log.labels.fingerprint if log.labels else None]
     key = hashlib.sha256(json.dumps([log.fingerprint, code_hash, parts], default=str, sort_keys=True).encode()).hexdigest()
@@ -126,6 +130,7 @@ class Description:
     notes: tuple[str, ...]
     classes: tuple[str, ...]
     as_of_us: int | None
+    production_versions: tuple[str, ...] = ()
 
 
 def write_meta(folder: Path, description: Description, contract: dict[str, Any], n_nan: Mapping[str, int]) -> None:
@@ -196,4 +201,7 @@ def open_prepared(folder: Path) -> PreparedReplay:
         classes=tuple(meta["classes"]),
         weights=arrays["weights"],
         cluster_ids=arrays["cluster_ids"],
+        production_scores=arrays["production_scores"],
+        production_versions=tuple(meta["production_versions"]),
+        production_version_ids=arrays["production_version_ids"],
     )

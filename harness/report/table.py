@@ -19,7 +19,7 @@ from harness.report.worst_slices_frame import worst_slices_lines
 
 _PIPED = 140  # columns, where there is no terminal to ask
 _FOLDED = ("variant", "worst_slice")  # names fold, figures never
-_PLAIN = Box("    \n    \n -- \n    \n    \n    \n    \n    \n", ascii=True)
+PLAIN_BOX = Box("    \n    \n -- \n    \n    \n    \n    \n    \n", ascii=True)
 _COLOURS = {
     "PASS": "green",
     "FAIL": "red",
@@ -135,7 +135,7 @@ def _tables(comparison: Comparison, lines: Sequence[RowText], console: Console) 
 
 
 def _table(columns: Sequence[_Column], lines: Sequence[RowText], padding: int) -> Table:
-    table = Table(box=_PLAIN, padding=(0, padding, 0, 0), pad_edge=False, show_edge=False)
+    table = Table(box=PLAIN_BOX, padding=(0, padding, 0, 0), pad_edge=False, show_edge=False)
     for column in columns:
         table.add_column(
             Text(column.title), justify="right" if column.right else "left", overflow="fold", no_wrap=column.field not in _FOLDED
@@ -146,7 +146,7 @@ def _table(columns: Sequence[_Column], lines: Sequence[RowText], padding: int) -
 
 
 def _over_time(comparison: Comparison) -> Table:
-    table = Table(box=_PLAIN, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
+    table = Table(box=PLAIN_BOX, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
     for i, title in enumerate(time_columns(comparison)):
         table.add_column(Text(title), justify="right" if i else "left", overflow="fold", no_wrap=bool(i))
     for line in time_rows(comparison):

@@ -17,6 +17,7 @@ from harness.records.conf import SliceColumn
 from harness.records.replay import Categories
 
 MISSING = "missing"
+NO_SLICE = -1
 _EXACT_IN_FLOAT64 = 2**53  # whole numbers below it are all representable
 
 
@@ -26,25 +27,34 @@ class CategoryEncoder:
     def __init__(self, conf: SliceColumn, max_slices: int) -> None:
         self.name, self.max_slices = conf.column, max_slices
         self._ids: dict[Any, int] = {}
+        self._named: set[Any] = set()
 
-    def add(self, categories: Categories) -> NDArray[np.int32]:
-        """Return the provisional ids of a batch, int32 [n]."""
+    def add(self, categories: Categories, names_slices: NDArray[np.bool_] | None = None) -> NDArray[np.int32]:
+        """Return the provisional ids of a batch, int32 [n].
+
+        Parameters
+        ----------
+        names_slices
+            bool [n], rows whose values are slices; None: all rows. A value that only other rows have is none.
+        """
         table = np.empty(len(categories.values) + 1, np.int32)
-        used = np.unique(categories.codes)
-        for code in used:
-            value = categories.values[code] if code >= 0 else None
-            table[code] = self._ids.setdefault(value, len(self._ids))
-        if len(self._ids) > self.max_slices:
+        naming = categories.codes if names_slices is None else categories.codes[names_slices]
+        for code in _used(naming):
+            self._named.add(categories.values[code] if code >= 0 else None)
+        if len(self._named) > self.max_slices:
             raise ReplayError(
                 f"replay.slices: column '{self.name}' has more than {self.max_slices:,} values (slices.max_slices);"
                 " slice by a coarser column, or raise max_slices"
             )
+        for code in _used(categories.codes):
+            value = categories.values[code] if code >= 0 else None
+            table[code] = self._ids.setdefault(value, len(self._ids))
         return table[categories.codes]
 
     def finish(self) -> tuple[NDArray[np.int32], tuple[str, ...]]:
-        """Return the final id of each provisional id, and the names in final order; missing stands last."""
-        values = sorted(self._ids, key=_sort_key)
-        remap = np.empty(len(values), np.int32)
+        """Return the final id of each provisional id, -1 where it is no slice, and the names in final order; missing stands last."""
+        values = sorted(self._named, key=_sort_key)
+        remap = np.full(len(self._ids), NO_SLICE, np.int32)
         for final, value in enumerate(values):
             remap[self._ids[value]] = final
         return remap, refuse_same_names(self.name, _names(values))
@@ -57,18 +67,18 @@ class BandEncoder:
         self.name, self.edges = conf.column, conf.edges
         self._seen = np.zeros(len(conf.edges) + 2, bool)
 
-    def add(self, numbers: NDArray[np.float64]) -> NDArray[np.int32]:
-        """Return the provisional ids of a batch, int32 [n]."""
+    def add(self, numbers: NDArray[np.float64], names_slices: NDArray[np.bool_] | None = None) -> NDArray[np.int32]:
+        """Return the provisional ids of a batch, int32 [n]; `names_slices` as in `CategoryEncoder.add`."""
         ids = np.searchsorted(np.asarray(self.edges), numbers, side="right").astype(np.int32)
         ids[np.isnan(numbers)] = len(self.edges) + 1
-        self._seen[np.unique(ids)] = True
+        self._seen[ids if names_slices is None else ids[names_slices]] = True
         return ids
 
     def finish(self) -> tuple[NDArray[np.int32], tuple[str, ...]]:
-        """Return the final id of each provisional id, and the names of the bands that hold rows."""
+        """Return the final id of each provisional id, -1 where it is no slice, and the names of the bands that hold rows."""
         text = [_name(float(edge)) for edge in self.edges]
         names = [f"< {text[0]}", *(f"[{a}, {b})" for a, b in itertools.pairwise(text)), f">= {text[-1]}", MISSING]
-        remap = (np.cumsum(self._seen) - 1).astype(np.int32)
+        remap = np.where(self._seen, np.cumsum(self._seen) - 1, NO_SLICE).astype(np.int32)
         return remap, refuse_same_names(self.name, tuple(name for name, seen in zip(names, self._seen, strict=True) if seen))
 
 
@@ -87,6 +97,11 @@ def refuse_same_names(by: str, names: tuple[str, ...]) -> tuple[str, ...]:
             " write one of those values differently in the log, or leave the slice out"
         )
     return names
+
+
+def _used(codes: NDArray[np.int32]) -> list[int]:
+    """Return the codes that occur, from -1 up: counted, which is cheaper than a sort."""
+    return (np.flatnonzero(np.bincount(codes + np.int32(1))) - 1).tolist()
 
 
 def _sort_key(value: Any) -> tuple[int, Any]:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.errors import ReplayError
-from harness.slicing.columns import refuse_same_names
+from harness.slicing.columns import NO_SLICE, refuse_same_names
 
 _MAX_TABLE = 1 << 24  # a table of all combinations is faster than a sort while it fits in the cache's reach
 
@@ -62,6 +62,17 @@ class CrossEncoder:
         codes = self._codes(ids)
         found = self._dense[codes] if self._seen is not None else np.searchsorted(self._present, codes)
         return found.astype(np.int32, copy=False)
+
+    def encode_known(self, ids: Sequence[NDArray[np.int32]]) -> NDArray[np.int32]:
+        """Return the dense ids of any rows, int32 [n]; -1 where a column's id is -1, or no row of this combination was seen."""
+        known = np.logical_and.reduce([column != NO_SLICE for column in ids])
+        rows = np.flatnonzero(known)
+        codes = self._codes([column[rows] for column in ids])
+        seen = self._seen[codes] if self._seen is not None else np.isin(codes, self._present)
+        found = np.full(len(known), NO_SLICE, np.int32)
+        rows = rows[seen]
+        found[rows] = self.encode([column[rows] for column in ids])
+        return found
 
     def _codes(self, ids: Sequence[NDArray[np.int32]]) -> NDArray[np.int64]:
         codes = np.zeros(len(ids[0]), np.int64)

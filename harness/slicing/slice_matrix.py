@@ -12,7 +12,7 @@ from harness.records.conf import ReplayConf
 from harness.records.replay import JUDGED, Categories, RowBatch
 from harness.records.tally import ALL
 from harness.slicing.blocks import NewArray, RowArray, blocks
-from harness.slicing.columns import BandEncoder, CategoryEncoder
+from harness.slicing.columns import NO_SLICE, BandEncoder, CategoryEncoder
 from harness.slicing.crosses import CrossEncoder
 
 Ids = NDArray[np.int32]
@@ -30,17 +30,15 @@ class SliceMatrix:
     def add(self, batch: RowBatch, kept: NDArray[np.bool_], in_period: NDArray[np.bool_]) -> None:
         """Add the rows `kept` (bool [n]) of a batch; `in_period` (bool, one per kept row) are the rows of the judged period.
 
-        Only these name slices; elsewhere the id is 0 and nobody reads it.
+        Only these name slices; rows of other periods are in those of their values that are among them.
         """
         categories, numbers = iter(batch.categories), iter(batch.numbers)
         for encoder, writer in zip(self._encoders, self._columns, strict=True):
-            ids = np.zeros(len(in_period), np.int32)
             if isinstance(encoder, BandEncoder):
-                ids[in_period] = encoder.add(next(numbers)[kept][in_period])
+                writer.append(encoder.add(next(numbers)[kept], in_period))
             else:
                 column = next(categories)
-                ids[in_period] = encoder.add(Categories(column.codes[kept][in_period], column.values))
-            writer.append(ids)
+                writer.append(encoder.add(Categories(column.codes[kept], column.values), in_period))
 
     def finish(self, roles: NDArray[np.uint8]) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Write `slice_ids` and return what every slice is cut by, and its value; slice 0 is all rows.
@@ -61,26 +59,15 @@ class SliceMatrix:
         crosses = [CrossEncoder("*".join(columns), [names[c] for c in columns]) for columns in self._conf.crosses]
         self._see(crosses, roles)
         of_columns = [*names.items(), *((encoder.by, encoder.finish(self._conf.max_slices)) for encoder in crosses)]
-        self._write(crosses, roles, self._offsets(of_columns))
+        self._write(crosses, roles, first_slices(of_columns, self._conf.max_slices))
         for writer in self._columns:
             writer.discard()
-        by = [ALL, *(by for by, own in of_columns for _ in own)]
-        return tuple(by), (ALL, *(value for _, own in of_columns for value in own))
-
-    def _offsets(self, of_columns: Sequence[tuple[str, tuple[str, ...]]]) -> NDArray[np.int64]:
-        offsets = 1 + np.cumsum([0, *(len(own) for _, own in of_columns)], dtype=np.int64)
-        for (by, _), end in zip(of_columns, offsets[1:].tolist(), strict=True):
-            if end - 1 > self._conf.max_slices:
-                raise ReplayError(
-                    f"replay.slices: {end - 1:,} slices up to {by}, above slices.max_slices={self._conf.max_slices:,};"
-                    " slice by fewer or coarser columns, or raise max_slices"
-                )
-        return offsets
+        return slice_names(of_columns)
 
     def _final(self, block: slice) -> dict[str, Ids]:
         found = {}
         for conf, writer, remap in zip(self._conf.slice_columns, self._columns, self._remaps, strict=True):
-            found[conf.column] = np.maximum(remap[writer.mapped()[block]], 0)
+            found[conf.column] = remap[writer.mapped()[block]]
         return found
 
     def _see(self, crosses: Sequence[CrossEncoder], roles: NDArray[np.uint8]) -> None:
@@ -96,10 +83,44 @@ class SliceMatrix:
             ids, in_period = self._final(block), (roles[block] & JUDGED) > 0
             rows = np.zeros((len(in_period), len(offsets)), dtype)
             for j, own in enumerate(ids.values()):
-                rows[:, j + 1] = offsets[j] + own
+                rows[:, j + 1] = np.where(own == NO_SLICE, 0, offsets[j] + own)
             for j, (encoder, columns) in enumerate(zip(crosses, self._conf.crosses, strict=True), len(ids)):
-                crossed = np.zeros(len(in_period), np.int32)
+                crossed = np.empty(len(in_period), np.int32)
                 crossed[in_period] = encoder.encode([ids[c][in_period] for c in columns])
-                rows[:, j + 1] = offsets[j] + crossed
+                crossed[~in_period] = encoder.encode_known([ids[c][~in_period] for c in columns])
+                rows[:, j + 1] = np.where(crossed == NO_SLICE, 0, offsets[j] + crossed)
             matrix.append(rows)
         matrix.finish()
+
+
+def first_slices(of_columns: Sequence[tuple[str, tuple[str, ...]]], max_slices: int) -> NDArray[np.int64]:
+    """Return the number of the first slice of every column and cross, and one more than the last, int64 [n_columns + 1]; 0 is all rows.
+
+    Parameters
+    ----------
+    of_columns
+        Name of each column or cross, and the names of its slices.
+
+    Raises
+    ------
+    ReplayError
+        When there are more than `max_slices` in all.
+    """
+    offsets = 1 + np.cumsum([0, *(len(own) for _, own in of_columns)], dtype=np.int64)
+    for (by, _), end in zip(of_columns, offsets[1:].tolist(), strict=True):
+        if end - 1 > max_slices:
+            raise ReplayError(
+                f"replay.slices: {end - 1:,} slices up to {by}, above slices.max_slices={max_slices:,};"
+                " slice by fewer or coarser columns, or raise max_slices"
+            )
+    return offsets
+
+
+def slice_names(of_columns: Sequence[tuple[str, tuple[str, ...]]]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return what every slice is cut by, and its value; slice 0 is all rows.
+
+    >>> slice_names([("country", ("DE", "FR")), ("age", ("< 30",))])
+    (('all', 'country', 'country', 'age'), ('all', 'DE', 'FR', '< 30'))
+    """
+    by = [ALL, *(by for by, own in of_columns for _ in own)]
+    return tuple(by), (ALL, *(value for _, own in of_columns for value in own))

@@ -1,0 +1,158 @@
+"""Four drift statistics of many columns: this project against SciPy, NannyML and Evidently, in one run.
+
+python benchmarks/bench_drift.py
+python -m venv PEERS && PEERS/bin/pip install -r benchmarks/peers_drift/requirements.txt
+python benchmarks/bench_drift.py --peers PEERS/bin/python
+
+Seeded float64 columns, a quarter each normal, lognormal, whole numbers and shifted normal, the same number of rows on both sides. Ours: PSI and
+Jensen-Shannon distance in deciles of the reference with below, above and missing, exact Kolmogorov-Smirnov and exact Wasserstein-1. SciPy:
+`ks_2samp(method="asymp")` and `wasserstein_distance`, so two of the four. NannyML: Jensen-Shannon, Kolmogorov-Smirnov and Wasserstein,
+the latter two in 10,000 bins from 10,000 rows on. Evidently: `ValueDrift` by psi, jensenshannon, ks and wasserstein. Data in memory for all,
+columns over the same number of threads where the caller has a say (ours, SciPy), answers of ours equal to SciPy's (KS to 1e-12,
+Wasserstein to 1e-9) before any time is taken, best of the repeats, interleaved; NannyML and Evidently once, each in a process of its own.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from scipy.stats import ks_2samp, wasserstein_distance
+
+from harness.drift.jensen_shannon import JensenShannon
+from harness.drift.psi import Psi
+from kernels.cell_moments import cell_moments
+from kernels.chunks import run_in_order
+from kernels.two_sample import two_sample
+from kernels.two_sample_quantiles import exact_quantiles
+
+BAR_S, BARS = 0.6, {"scipy": 15, "nannyml": 4, "evidently": 100}
+DECILES = np.arange(11) / 10
+PSI, JENSEN_SHANNON = Psi(), JensenShannon()
+Table = dict[str, np.ndarray]
+
+
+def make_columns(n_rows: int, n_columns: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Return reference and current, float64 [n_columns, n_rows]."""
+    rng = np.random.default_rng(seed)
+    sides = np.empty((2, n_columns, n_rows))
+    for column in range(n_columns):
+        for side in range(2):
+            sides[side, column] = (
+                lambda side=side: rng.normal(0, 1, n_rows),
+                lambda side=side: rng.lognormal(0.01 * side, 1, n_rows),
+                lambda side=side: rng.poisson(20 + 0.1 * side, n_rows),
+                lambda side=side: rng.normal(0.3 * side, 1 + 0.1 * side, n_rows),
+            )[column % 4]()
+    return sides[0], sides[1]
+
+
+def statistics_of(values: np.ndarray, n_reference: int, ids: np.ndarray) -> tuple[float, float, float, float]:
+    """Return all four of one column, whose reference rows come first."""
+    reference, current = values[:n_reference], values[n_reference:]
+    edges = np.unique(exact_quantiles(reference, DECILES))
+    counts = cell_moments(values, ids, 2, edges.tolist(), n_threads=1).counts.astype(np.float64)
+    found = two_sample(reference, current, n_threads=1)
+    return float(PSI.of_counts(*counts)), float(JENSEN_SHANNON.of_counts(*counts)), found.ks, found.wasserstein
+
+
+def ours(columns: np.ndarray, n_reference: int, n_threads: int) -> Table:
+    ids = (np.arange(columns.shape[1]) >= n_reference).astype(np.int32)[:, None]
+    rows = list(run_in_order(lambda column: statistics_of(columns[column], n_reference, ids), len(columns), n_threads))
+    return dict(zip(("psi", "jensen_shannon", "ks", "wasserstein"), np.array(rows).T, strict=True))
+
+
+def scipys(reference: np.ndarray, current: np.ndarray, n_threads: int) -> Table:
+    def both(column: int) -> tuple[float, float]:
+        sides = reference[column], current[column]
+        return float(ks_2samp(*sides, method="asymp").statistic), float(wasserstein_distance(*sides))
+
+    return dict(zip(("ks", "wasserstein"), np.array(list(run_in_order(both, len(reference), n_threads))).T, strict=True))
+
+
+def run_peers(python: str, reference: np.ndarray, current: np.ndarray, n_threads: int) -> dict[str, dict[str, object]]:
+    """Run each peer on the same columns in a process of its own; name -> what `run_peer.py` prints."""
+    variables = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"} | dict.fromkeys(variables, str(n_threads))
+    script = Path(__file__).parent / "peers_drift" / "run_peer.py"
+    with tempfile.TemporaryDirectory() as folder:
+        np.save(Path(folder) / "reference.npy", reference)
+        np.save(Path(folder) / "current.npy", current)
+        done = {}
+        for peer in ("nannyml", "evidently"):
+            run = subprocess.run([python, script, peer, folder], env=environment, capture_output=True, text=True, check=False)
+            if run.returncode:
+                print(f"{peer}: did not run: {(run.stderr.strip().splitlines() or ['no message'])[-1]}")
+                continue
+            done[peer] = json.loads(run.stdout.strip().splitlines()[-1])
+    return done
+
+
+def print_parts(columns: np.ndarray, n_reference: int) -> None:
+    """Print what each part of ours takes on one thread, over all columns."""
+    ids = (np.arange(columns.shape[1]) >= n_reference).astype(np.int32)[:, None]
+    sides = [(values[:n_reference], values[n_reference:]) for values in columns]
+    edges = [np.unique(exact_quantiles(reference, DECILES)).tolist() for reference, _ in sides]
+    parts: dict[str, Callable[[int], object]] = {
+        "deciles": lambda column: exact_quantiles(sides[column][0], DECILES),
+        "counts and moments": lambda column: cell_moments(columns[column], ids, 2, edges[column], n_threads=1),
+        "ks and wasserstein": lambda column: two_sample(*sides[column]),
+    }
+    for name, part in parts.items():
+        start = time.process_time()
+        for column in range(len(columns)):
+            part(column)
+        print(f"  {name:<20}{(time.process_time() - start) / len(columns) * 1e3:>7.2f} ms CPU a column", flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rows", type=int, default=500_000, help="of either side")
+    parser.add_argument("--columns", type=int, default=32)
+    parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--scipy-repeats", type=int, default=5)
+    parser.add_argument("--peers", metavar="PYTHON", help="interpreter of an environment with NannyML and Evidently")
+    options = parser.parse_args()
+    reference, current = make_columns(options.rows, options.columns)
+    columns = np.concatenate([reference, current], axis=1)
+    runs: dict[str, tuple[Callable[[], Table], int]] = {
+        "ours": (lambda: ours(columns, options.rows, options.threads), options.repeats),
+        "scipy": (lambda: scipys(reference, current, options.threads), options.scipy_repeats),
+    }
+    mine, theirs = (runs[name][0]() for name in ("ours", "scipy"))
+    np.testing.assert_allclose(mine["ks"], theirs["ks"], rtol=0, atol=1e-12, err_msg="KS, SciPy")
+    np.testing.assert_allclose(mine["wasserstein"], theirs["wasserstein"], rtol=1e-9, err_msg="Wasserstein, SciPy")
+    print(f"{options.columns} float64 columns, {options.rows:,} against {options.rows:,} rows, {options.threads} threads")
+    print("kernels and statistics called directly; answers equal SciPy's: KS to 1e-12, Wasserstein to 1e-9", flush=True)
+    best = dict.fromkeys(runs, float("inf"))
+    for repeat in range(max(n for _, n in runs.values())):
+        for name, (run, n_repeats) in runs.items():
+            if repeat < n_repeats:
+                start = time.perf_counter()
+                run()
+                best[name] = min(best[name], time.perf_counter() - start)
+    print_parts(columns, options.rows)
+    if options.peers:
+        for name, found in run_peers(options.peers, reference, current, options.threads).items():
+            best[name] = found["seconds"]
+            for method, key in (("kolmogorov_smirnov", "ks"), ("wasserstein", "wasserstein")):
+                if method in found["values"] and name == "nannyml":
+                    print(f"  {found['peer']}, {method}: at most {np.abs(mine[key] - found['values'][method]).max():.2g} from exact")
+    else:
+        print("NannyML and Evidently: skipped, no --peers PYTHON was given")
+    print(f"{'':<12}{'best s':>10}{'ratio':>10}{'bar':>10}   load {os.getloadavg()[0]:.1f}")
+    print(f"{'ours':<12}{best['ours']:>10.3f}{'':>10}{f'{BAR_S} s':>10}")
+    for name in [peer for peer in best if peer != "ours"]:
+        print(f"{name:<12}{best[name]:>10.3f}{best[name] / best['ours']:>9.1f}x{f'{BARS[name]}x':>10}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,229 @@
+"""One column counted and measured in every cell of its rows, and what is compared of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.drift.bins import DECILES, category_bins, number_bins, present_values, recode_to
+from harness.drift.cell_groups import CellGroups
+from harness.drift.row_index import RowIndex, Rows
+from harness.drift.stored_reference import StoredReference
+from harness.records.column import CURRENT_SIDE, REFERENCE_SIDE, Column
+from harness.records.drift import ColumnPair, DayCounts, Sample, TwoSample
+from harness.records.profile import Bins, CellMoments
+from harness.records.tally import ALL
+
+MIN_DAYS = 10  # on either side, for a test that resamples days
+
+
+@dataclass(frozen=True)
+class ColumnTables:
+    """A column in its bins: arrays over `CellGroups`, all rows of either side, windows of either side, slices of either side.
+
+    Args:
+        counts: int64 [n_groups, n_bins].
+        moments: [n_groups]; of a category only n_rows and n_missing are filled.
+        stretches: int64 [n_time, n_bins], the same rows by stretch of time.
+        recode: int32 [n_categories], the bin of each code of a category; empty for a number.
+    """
+
+    bins: Bins
+    counts: NDArray[np.int64]
+    moments: CellMoments
+    stretches: NDArray[np.int64]
+    recode: NDArray[np.int32]
+
+
+def tabulate(
+    column: Column, index: RowIndex, groups: CellGroups, bins: Bins | None, max_categories: int, n_threads: int = 1
+) -> ColumnTables:
+    """Count a column in its bins in every cell, and take the moments of a number.
+
+    Parameters
+    ----------
+    bins
+        Of a stored profile; None: the reference rows' own, or the current rows' where there is no reference.
+    max_categories
+        Counted one by one where `bins` is None.
+    """
+    if column.kind == "none":
+        return _nothing(groups)
+    if column.codes is not None:
+        return _categories(column, column.codes, index, groups, bins, max_categories, n_threads)
+    assert column.values is not None
+    return _numbers(column, column.values, index, groups, bins, n_threads)
+
+
+def _nothing(groups: CellGroups) -> ColumnTables:
+    counts = np.zeros((groups.n_groups, 1), np.int64)
+    return ColumnTables(Bins(), counts, _rows_only(counts), np.zeros((groups.n_time, 1), np.int64), np.zeros(0, np.int32))
+
+
+def _categories(
+    column: Column, codes: NDArray[np.int32], index: RowIndex, groups: CellGroups, bins: Bins | None, max_categories: int, n_threads: int
+) -> ColumnTables:
+    from kernels.cell_counts import cell_counts
+
+    if bins is None:
+        n = len(column.categories)
+        reference, current = (np.bincount(codes[rows] + 1, minlength=n + 1)[1:] for rows in index.sides)
+        bins, recode = category_bins(column, reference, current, max_categories)
+    else:
+        bins, recode = recode_to(bins, column.categories)
+    cells = index.cells
+    by_cell = cell_counts(codes, cells.ids, cells.n_cells, recode, bins.n_bins, n_threads=n_threads)
+    counts = groups.summed(by_cell)
+    return ColumnTables(bins, counts, _rows_only(counts), by_cell[: groups.n_time], recode)
+
+
+def _rows_only(counts: NDArray[np.int64]) -> CellMoments:
+    n, unknown = len(counts), np.full(len(counts), np.nan)
+    return CellMoments(counts.sum(axis=1), counts[:, -1], np.zeros(n, np.int64), unknown, unknown, unknown, np.zeros(n))
+
+
+def _numbers(column: Column, values: NDArray[Any], index: RowIndex, groups: CellGroups, bins: Bins | None, n_threads: int) -> ColumnTables:
+    from kernels.cell_moments import cell_moments, merge_cells
+    from kernels.two_sample_quantiles import exact_quantiles
+
+    if bins is None:
+        first = REFERENCE_SIDE if index.rows.n_reference else CURRENT_SIDE
+        bins = number_bins(exact_quantiles(taken(column, index.sides[first]), DECILES, n_threads=n_threads))
+    cells = index.cells
+    tally = cell_moments(values, cells.ids, cells.n_cells, bins.edges, is_missing=column.is_missing, n_threads=n_threads)
+    whole = merge_cells(tally, groups.members)
+    has_values = whole.moments.n > 0
+    moments = CellMoments(
+        n_rows=whole.counts.sum(axis=1),
+        n_missing=whole.counts[:, -1],
+        n_infinite=whole.n_infinite,
+        minimum=whole.minimum,
+        maximum=whole.maximum,
+        mean=np.where(has_values, whole.moments.mean, np.nan),
+        m2=whole.moments.m2,
+    )
+    return ColumnTables(bins, whole.counts, moments, tally.counts[: groups.n_time], np.zeros(0, np.int32))
+
+
+def taken(column: Column, rows: Rows) -> NDArray[Any]:
+    """Return the finite values of some rows of a number, in the order of the log."""
+    assert column.values is not None
+    return present_values(column.values[rows], None if column.is_missing is None else column.is_missing[rows])
+
+
+class PairMaker:
+    """Makes the pairs of one column: all rows, every window against the whole reference, every slice against its own reference.
+
+    Parameters
+    ----------
+    n_distinct
+        Different values of either side over all rows, where they were counted.
+    days
+        Whether tests may resample days.
+    stored
+        The profile that stands in for the reference rows.
+    """
+
+    def __init__(
+        self,
+        column: Column,
+        tables: ColumnTables,
+        index: RowIndex,
+        groups: CellGroups,
+        n_distinct: tuple[float | None, float | None] = (None, None),
+        *,
+        days: bool = True,
+        stored: StoredReference | None = None,
+    ) -> None:
+        self.column, self.tables, self.index, self.groups, self.days = column, tables, index, groups, days
+        self._n_distinct, self._stored = n_distinct, stored
+        self._ordered: Any = None
+        if stored is not None:
+            self.reference, self.reference_windows = stored.whole(tables.bins), stored.windows(tables.bins)
+            return
+        self.reference = self.sample(groups.side(REFERENCE_SIDE), lambda: index.sides[REFERENCE_SIDE], n_distinct[REFERENCE_SIDE])
+        self.reference_windows = tuple(self._window(REFERENCE_SIDE, w) for w in range(1, groups.n_windows(REFERENCE_SIDE)))
+
+    def pairs(self, *, slices: bool, windows: bool) -> Iterator[tuple[str, str, str, ColumnPair]]:
+        """Yield (slice_by, slice_value, window, pair)."""
+        groups, cells = self.groups, self.index.cells
+        current = self.sample(groups.side(CURRENT_SIDE), lambda: self.index.sides[CURRENT_SIDE], self._n_distinct[CURRENT_SIDE])
+        yield ALL, ALL, ALL, self._pair(self.reference, current, self._days(None), self.reference_windows)
+        for window in range(1, groups.n_windows(CURRENT_SIDE) if windows else 1):
+            own = self._window(CURRENT_SIDE, window)
+            yield ALL, ALL, cells.windows[window], self._pair(self.reference, own, self._days(window), self.reference_windows)
+        for slice_id in range(1, cells.n_slices if slices else 1):
+            by, value = cells.slice_by[slice_id], cells.slice_value[slice_id]
+            own = self._slice(slice_id, CURRENT_SIDE)
+            reference = self._stored.slice(by, value, self.tables.bins) if self._stored else self._slice(slice_id, REFERENCE_SIDE)
+            yield by, value, ALL, self._pair(reference, own)
+
+    def _window(self, side: int, window: int) -> Sample:
+        return self.sample(self.groups.window(side, window), lambda: self.index.window(side, window))
+
+    def _slice(self, slice_id: int, side: int) -> Sample:
+        return self.sample(self.groups.slice(slice_id, side), lambda: self.index.slice_rows(slice_id, side))
+
+    def sample(self, group: int, rows: Callable[[], Rows], n_distinct: float | None = None) -> Sample:
+        """Return one side in one cell."""
+        m, counts = self.tables.moments, self.tables.counts[group]
+        n = int(m.n_rows[group] - m.n_missing[group] - m.n_infinite[group])
+        is_number = self.column.kind in ("number", "time")
+        if n_distinct is None and not is_number and not self._has_other(counts):
+            n_distinct = float((counts[:-1] > 0).sum())
+        return Sample(
+            n_rows=int(m.n_rows[group]),
+            n_missing=int(m.n_missing[group]),
+            n_infinite=int(m.n_infinite[group]),
+            minimum=float(m.minimum[group]),
+            maximum=float(m.maximum[group]),
+            mean=float(m.mean[group]),
+            std=float(np.sqrt(m.m2[group] / (n - 1))) if is_number and n > 1 else float("nan"),
+            counts=counts,
+            n_distinct=n_distinct,
+            values=(lambda: taken(self.column, rows())) if is_number else None,
+        )
+
+    def _has_other(self, counts: NDArray[np.int64]) -> bool:
+        is_shared = len(self.tables.recode) > self.tables.bins.n_bins - 1
+        return bool(is_shared and counts[-2] > 0)
+
+    def _pair(self, reference: Sample, current: Sample, days: DayCounts | None = None, windows: tuple[Sample, ...] = ()) -> ColumnPair:
+        is_ordered = reference.values is not None and current.values is not None
+        return ColumnPair(
+            self.column.name,
+            self.column.kind,
+            self.tables.bins,
+            reference,
+            current,
+            windows,
+            days,
+            partial(self._order, reference, current) if is_ordered else None,
+        )
+
+    def _order(self, reference: Sample, current: Sample) -> TwoSample:
+        from kernels.two_sample import ordered_sample, two_sample
+
+        assert reference.values is not None
+        assert current.values is not None
+        first: Any = reference.values()
+        if reference is self.reference and self.groups.n_windows(CURRENT_SIDE) > 1:
+            self._ordered = ordered_sample(first) if self._ordered is None else self._ordered
+            first = self._ordered
+        found = two_sample(first, current.values())
+        return TwoSample(found.ks, found.ks_at, found.wasserstein, found.n_reference, found.n_current)
+
+    def _days(self, window: int | None) -> DayCounts | None:
+        """Return the counts by day of the reference and of a window (None: of all current rows), where both have enough days."""
+        if not self.days or self._stored is not None:
+            return None
+        reference = self.groups.days(self.tables.stretches, REFERENCE_SIDE, None)
+        current = self.groups.days(self.tables.stretches, CURRENT_SIDE, window)
+        if reference is None or current is None or min(len(reference), len(current)) < MIN_DAYS:
+            return None
+        return DayCounts(reference, current)

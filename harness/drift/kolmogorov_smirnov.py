@@ -1,0 +1,114 @@
+"""ks: the greatest distance of two distribution functions, and how likely it is without drift."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import ks_2samp, kstwo
+
+from harness.drift.day_test import BY_ROWS, Counts, DayTested, day_test
+from harness.drift.readings import left_out, nobody, reading, undefined
+from harness.drift.shares import compared, joined
+from harness.records.column import ColumnKind
+from harness.records.drift import ColumnPair, Reading, TwoSample
+
+EXACT_ROWS = 10_000  # of the larger side, up to which the p-value is exact: SciPy's own limit for method="auto"
+
+
+@dataclass(frozen=True, kw_only=True)
+class KolmogorovSmirnov(DayTested):
+    """How far apart the distribution functions of both sides are at most, 0 .. 1.
+
+    Formula: D = max over x of |F(x) - G(x)| of the finite values, exact, ties counted once. The p-value is exact up to 10,000 rows a side
+    (conservative where values are tied), else that of Kolmogorov's D of round(n m / (n + m)) rows, as SciPy's; by days, D of the binned shares.
+    Where only a stored profile of the reference is at hand, D is read at the borders of the bins and is a lower bound.
+
+    Undefined when: a side has no finite value.
+
+    Notes
+    -----
+    Hodges 1958, Arkiv för Matematik 3:469; Simard & L'Ecuyer 2011, Journal of Statistical Software 39(11), for one sample. SciPy's `ks_2samp`.
+    """
+
+    def default_name(self) -> str:
+        """Return ks."""
+        return "ks"
+
+    def applies_to(self, kind: ColumnKind, is_label: bool) -> bool:
+        """Say that values in an order have it."""
+        return kind in ("number", "time")
+
+    def read(self, pair: ColumnPair) -> Reading:
+        """Compare the two distribution functions."""
+        ordered = pair.ordered
+        if ordered is None:
+            return self._of_bins(pair)
+        n, m = ordered.n_reference, ordered.n_current
+        if not n or not m:
+            return undefined(self.threshold, n, m, nobody(n, "finite values"))
+        p_value, how = ks_test(pair, ordered, self.n_resamples, self.seed)
+        return reading(ordered.ks, self.threshold, p_value, n, m, left_out(pair), how)
+
+    def _of_bins(self, pair: ColumnPair) -> Reading:
+        reference, current = (compared(pair, side.counts)[:-1] for side in (pair.reference, pair.current))
+        n, m = int(reference.sum()), int(current.sum())
+        if not n or not m:
+            return undefined(self.threshold, n, m, nobody(n, "values"))
+        value = float(ks_of_counts(reference, current))
+        p_value, how = ks_test(pair, TwoSample(value, math.nan, math.nan, n, m), self.n_resamples, self.seed)
+        return reading(value, self.threshold, p_value, n, m, "of the bins, a lower bound: the values are not at hand", how)
+
+
+def ks_test(pair: ColumnPair, ordered: TwoSample, n_resamples: int, seed: int) -> tuple[float | None, str]:
+    """Return the p-value of "both sides have one distribution" by Kolmogorov and Smirnov's D, and how it was found."""
+    if pair.days is not None:
+        prepared = lambda counts: joined(pair, compared(pair, counts))[..., :-1]  # noqa: E731
+        p_value, how = day_test(pair.days, prepared, ks_of_counts, n_resamples, seed)
+        return p_value, f"{how}, of the bins"
+    n, m = ordered.n_reference, ordered.n_current
+    if max(n, m) <= EXACT_ROWS and pair.reference.values is not None and pair.current.values is not None:
+        exact = _exact_p(_Samples(ordered.ks, n, m, (pair.reference.values(), pair.current.values())))
+        if not math.isnan(exact):
+            return exact, f"exact p, {BY_ROWS}"
+    return float(np.clip(kstwo.sf(ordered.ks, max(round(n * m / (n + m)), 1)), 0.0, 1.0)), f"asymptotic p, {BY_ROWS}"
+
+
+def ks_of_counts(reference: Counts, current: Counts) -> NDArray[np.float64]:
+    """Return D at the borders of ascending bins, of counts [..., n_bins].
+
+    Examples
+    --------
+    Distribution functions 1/4, 1/2, 1 against 0, 1/4, 1.
+
+    >>> float(ks_of_counts(np.array([1.0, 1.0, 2.0]), np.array([0.0, 1.0, 3.0])))
+    0.25
+    """
+    f, g = (np.cumsum(side, axis=-1) / side.sum(axis=-1, keepdims=True) for side in (reference, current))
+    return np.asarray(np.abs(f - g).max(axis=-1), np.float64)
+
+
+@dataclass(frozen=True)
+class _Samples:
+    """Two samples whose D is known; the p-value is of D and of their sizes alone, so only these tell two of them apart."""
+
+    ks: float
+    n_reference: int
+    n_current: int
+    values: tuple[NDArray[Any], NDArray[Any]] = field(compare=False)
+
+
+@lru_cache(maxsize=4)  # ks and both of Wasserstein's distances ask for it in turn
+def _exact_p(samples: _Samples) -> float:
+    """Return SciPy's exact p-value; NaN where its path count failed."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", RuntimeWarning)
+        try:
+            return float(ks_2samp(*samples.values, method="exact").pvalue)
+        except RuntimeWarning:
+            return math.nan

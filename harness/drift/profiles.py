@@ -1,0 +1,71 @@
+"""The profile of one side of a column: what stands in for its rows."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.drift.cardinality import number_cardinality, text_cardinality
+from harness.drift.cell_groups import CellGroups
+from harness.drift.column_tables import ColumnTables, taken
+from harness.drift.row_index import RowIndex
+from harness.records.column import REFERENCE_SIDE, Column
+from harness.records.profile import QUANTILES, Cardinality, CellMoments, ColumnProfile
+
+N_TOP = 20
+_TOP_OF_NUMBERS = 50  # different values up to which a number's own are listed
+
+
+def profile_of(column: Column, tables: ColumnTables, index: RowIndex, groups: CellGroups, side: int) -> ColumnProfile:
+    """Return the profile of one side: over all rows, by window, and by slice.
+
+    Quantiles are of type 7, of the finite values; cardinality is exact up to 10,000 values.
+    """
+    own = groups.of_side(side)
+    cells = index.cells
+    moments = CellMoments(**{f.name: getattr(tables.moments, f.name)[own] for f in fields(CellMoments)})
+    quantiles, cardinality, top = _values(column, tables, index, side)
+    windows = cells.reference_windows if side == REFERENCE_SIDE else cells.windows
+    return ColumnProfile(
+        name=column.name,
+        type=column.reference_type if side == REFERENCE_SIDE else column.type,
+        kind=column.kind,
+        bins=tables.bins,
+        moments=moments,
+        counts=tables.counts[own],
+        quantiles=quantiles,
+        quantile_method="type7",
+        cardinality=cardinality,
+        top=top,
+        window_names=windows[1:],
+        slice_by=cells.slice_by[1:],
+        slice_value=cells.slice_value[1:],
+        note=column.note,
+    )
+
+
+def _values(
+    column: Column, tables: ColumnTables, index: RowIndex, side: int
+) -> tuple[NDArray[np.float64] | None, Cardinality, tuple[tuple[str, int], ...]]:
+    if column.kind == "none":
+        return None, Cardinality(0.0, "exact", b"t[]"), ()
+    if column.codes is not None:
+        counts = np.bincount(column.codes[index.sides[side]] + 1, minlength=len(column.categories) + 1)[1:]
+        present = np.flatnonzero(counts)
+        return None, text_cardinality(column.categories[i] for i in present.tolist()), _top(column.categories, counts)
+    from kernels.two_sample_quantiles import exact_quantiles
+
+    values = taken(column, index.sides[side])
+    cardinality = number_cardinality(values)
+    top: tuple[tuple[str, int], ...] = ()
+    if cardinality.n_distinct <= _TOP_OF_NUMBERS:
+        own, counts = np.unique(values, return_counts=True)
+        top = _top(tuple(f"{v:g}" if values.dtype.kind == "f" else str(v) for v in own.tolist()), counts)
+    return exact_quantiles(values, QUANTILES), cardinality, top
+
+
+def _top(names: tuple[str, ...], counts: NDArray[np.int64]) -> tuple[tuple[str, int], ...]:
+    order = np.argsort(-counts, kind="stable")[:N_TOP]
+    return tuple((names[i], int(counts[i])) for i in order.tolist() if counts[i])

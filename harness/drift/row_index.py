@@ -1,0 +1,64 @@
+"""Where the rows of each cell of a log are, found once for all of its columns."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.records.column import CURRENT_SIDE, REFERENCE_SIDE, ComparedRows
+from harness.records.drift_cells import DriftCells
+
+Rows = NDArray[np.intp] | slice
+
+
+class RowIndex:
+    """Gives the rows of a side, of a window of a side, or of a slice of a side, in the order of the log."""
+
+    def __init__(self, rows: ComparedRows, cells: DriftCells) -> None:
+        self.rows, self.cells = rows, cells
+
+    @cached_property
+    def sides(self) -> tuple[Rows, Rows]:
+        """Rows of the reference, and current rows; slices where each side stands in one piece."""
+        side, n_reference = self.rows.side, self.rows.n_reference
+        for first, last in ((REFERENCE_SIDE, CURRENT_SIDE), (CURRENT_SIDE, REFERENCE_SIDE)):
+            n_first = n_reference if first == REFERENCE_SIDE else self.rows.n_current
+            if (side[:n_first] == first).all() and (side[n_first:] == last).all():
+                pieces = (slice(0, n_first), slice(n_first, len(side)))
+                return pieces if first == REFERENCE_SIDE else pieces[::-1]
+        return np.flatnonzero(side == REFERENCE_SIDE), np.flatnonzero(side == CURRENT_SIDE)
+
+    def window(self, side: int, window: int) -> Rows:
+        """Return the rows of a window (1 ..) of one side."""
+        stretches = np.flatnonzero((self.cells.time.side == side) & (self.cells.time.window == window))
+        return self._joined([self._rows_of(0, int(stretch)) for stretch in stretches])
+
+    def slice_rows(self, slice_id: int, side: int) -> Rows:
+        """Return the rows of a slice (1 ..) on one side."""
+        names = self.cells.slice_by[1:]
+        column = 1 + list(dict.fromkeys(names)).index(self.cells.slice_by[slice_id])
+        return self._rows_of(column, self.cells.cell_of_slice(slice_id, side))
+
+    def _rows_of(self, column: int, cell: int) -> NDArray[np.intp]:
+        order, starts = self._orders[column]
+        found: NDArray[np.intp] = order[starts[cell] : starts[cell + 1]]
+        return found
+
+    @cached_property
+    def _orders(self) -> list[tuple[NDArray[np.intp], NDArray[np.int64]]]:
+        """Rows in the order of their cells, for each column of ids; rows in no cell stand before all others."""
+        found = []
+        for column in range(self.cells.ids.shape[1]):
+            ids = self.cells.ids[:, column]
+            order = np.argsort(ids, kind="stable")
+            starts = np.searchsorted(ids, np.arange(self.cells.n_cells + 1), sorter=order)
+            found.append((order, starts))
+        return found
+
+    @staticmethod
+    def _joined(parts: list[NDArray[np.intp]]) -> NDArray[np.intp]:
+        if not parts:
+            return np.zeros(0, np.intp)
+        return parts[0] if len(parts) == 1 else np.concatenate(parts)

@@ -1,0 +1,116 @@
+"""Starts the comparison of a log with its reference in a child, unless it stands there already, and makes evidence of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from harness.drift.contract_file import read_contract
+from harness.drift.profile_file import profile_of_text
+from harness.errors import ConfigError, HarnessError, ReplayError
+from harness.pipeline.environment import sources
+from harness.pipeline.log_drift import LogWork, compare_log
+from harness.pipeline.progress import bar
+from harness.records.conf import DriftConf, ReplayConf
+from harness.records.data_evidence import DataEvidence
+from harness.records.log_findings import LogFindings
+from harness.records.profile import LogProfile
+from harness.records.tally import ALL
+from harness.replay import contract as log_contract
+from harness.replay import log_files
+from harness.report.drift_frame import drift_rows_of
+from harness.runs import folder as files
+from harness.runs.findings import CONTRACT, DRIFT, PROFILE, read_findings, remove_findings
+from harness.runs.identity import code_hash, digest
+from harness.workers.child import Channel, run_child
+
+_CODE = ("kernels", "drift", "replay", "slicing", "records", "stats", "pipeline/log_drift.py", "pipeline/column_names.py")
+
+
+def log_work(replay: ReplayConf, drift: DriftConf, cache_dir: Path, folder: Path) -> LogWork:
+    """Open what is compared, and refuse what cannot be.
+
+    Raises
+    ------
+    HarnessError
+        When a file cannot be read, a column is missing, or there is nothing to compare with.
+    """
+    log = log_files.open_replay(replay, cache_dir)
+    log_contract.check_columns(log, replay)
+    path = replay.reference.path if replay.reference else None
+    if drift.reference_profile is not None and replay.reference is not None and path is not None:
+        raise ConfigError(
+            f"drift.reference_profile: found {drift.reference_profile} beside replay.reference.path {path}, wanted one reference; leave one null"
+        )
+    reference = log_files.open_log(path, cache_dir, "replay.reference.path") if path else None
+    contract = read_contract(replay.contract) if replay.contract else None
+    stored = _stored(drift.reference_profile) if drift.reference_profile else None
+    if contract is None and stored is None and replay.reference is None:
+        raise ReplayError(
+            "replay.reference: found null; wanted a period ({from, until}), another log ({path: ...}), drift.reference_profile=FILE, or a"
+            " contract in replay.contract"
+        )
+    identity = digest(
+        log.fingerprint,
+        log.labels.fingerprint if log.labels else None,
+        reference.fingerprint if reference else None,
+        repr(replay),
+        repr(drift),
+        repr(contract),
+        stored.sha256 if stored else None,
+        code_hash(sources(*_CODE)),
+    )
+    return LogWork(log, reference, replay, drift, contract, stored, cache_dir, folder, identity)
+
+
+def _stored(path: str) -> LogProfile:
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as trouble:
+        reason = getattr(trouble, "strerror", None) or "it is no text"
+        raise ReplayError(
+            f"drift.reference_profile: {path} cannot be read ({reason}); name a profile.json that harness drift wrote"
+        ) from trouble
+    return profile_of_text(text, path)
+
+
+def compare_with_reference(work: LogWork, timeout_s: float) -> LogFindings:
+    """Return what was found of a log; what stands there under the same identity is not found again.
+
+    Raises
+    ------
+    HarnessError
+        When the log is not what the configuration says.
+    """
+    kept = read_findings(work.folder)
+    if kept is not None and kept.identity == work.identity and all((work.folder / f).is_file() for f in (CONTRACT, PROFILE, DRIFT)):
+        return kept
+    remove_findings(work.folder)
+    with bar("drift", len(work.log.columns)) as progress:
+        outcome = run_child(_compare, (work,), timeout_s, None, progress)
+    if outcome.status == "ok":
+        findings, trouble = outcome.value
+        if trouble is not None:
+            raise trouble
+        found: LogFindings = findings
+        return found
+    if outcome.status == "timed_out":
+        raise ReplayError(f"drift: {outcome.reason}; raise timeout_s, or compare fewer columns (drift.columns)")
+    raise RuntimeError(f"drift: {outcome.reason}")
+
+
+def _compare(channel: Channel, work: LogWork) -> tuple[LogFindings | None, HarnessError | None]:
+    """Hand a refusal over as what it is: the parent knows its exit code."""
+    try:
+        return compare_log(channel, work), None
+    except HarnessError as trouble:
+        return None, trouble
+
+
+def data_evidence(folder: Path, findings: LogFindings | None, reason: str | None = None) -> DataEvidence:
+    """Return what gates read of a log; `reason` says why there are no findings."""
+    if findings is None:
+        return DataEvidence(contract_reason=reason, drift_reason=reason)
+    frame = files.read_parquet(folder / DRIFT)
+    rows = drift_rows_of(frame[(frame["slice_by"] == ALL) & (frame["slice_value"] == ALL)])
+    nothing = None if rows else "no column was compared"
+    return DataEvidence(contract=findings.contract, drift=rows, drift_reason=nothing)
