@@ -4,9 +4,11 @@ python benchmarks/bench_drift.py
 python -m venv PEERS && PEERS/bin/pip install -r benchmarks/peers_drift/requirements.txt
 python benchmarks/bench_drift.py --peers PEERS/bin/python
 
-Seeded float64 columns, a quarter each normal, lognormal, whole numbers and shifted normal, the same number of rows on both sides. Ours: PSI and
-Jensen-Shannon distance in deciles of the reference with below, above and missing, exact Kolmogorov-Smirnov and exact Wasserstein-1. SciPy:
-`ks_2samp(method="asymp")` and `wasserstein_distance`, so two of the four. NannyML: Jensen-Shannon, Kolmogorov-Smirnov and Wasserstein,
+Seeded float64 columns, a quarter each normal, lognormal, whole numbers and shifted normal, the same number of rows on both sides. Ours, on
+the path of `harness drift`, without p-values: PSI and Jensen-Shannon distance in deciles of the reference with below, above and missing,
+exact Kolmogorov-Smirnov and exact Wasserstein-1. SciPy:
+`ks_2samp(method="asymp")` and `wasserstein_distance`, so two of the four, and the p-value that
+`ks_2samp` cannot leave out. NannyML: Jensen-Shannon, Kolmogorov-Smirnov and Wasserstein,
 the latter two in 10,000 bins from 10,000 rows on. Evidently: `ValueDrift` by psi, jensenshannon, ks and wasserstein. Data in memory for all,
 columns over the same number of threads where the caller has a say (ours, SciPy), answers of ours equal to SciPy's (KS to 1e-12,
 Wasserstein to 1e-9) before any time is taken, best of the repeats, interleaved; NannyML and Evidently once, each in a process of its own.
@@ -24,18 +26,28 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from scipy.stats import ks_2samp, wasserstein_distance
+from scipy.stats import ks_2samp, kstwo, wasserstein_distance
 
+from harness.drift.bins import DECILES
+from harness.drift.cell_groups import CellGroups
+from harness.drift.column_tables import PairMaker, tabulate
 from harness.drift.jensen_shannon import JensenShannon
+from harness.drift.kolmogorov_smirnov import KolmogorovSmirnov
 from harness.drift.psi import Psi
+from harness.drift.row_index import RowIndex
+from harness.drift.shares import compared
+from harness.drift.wasserstein import Wasserstein
+from harness.records.column import Column, ComparedRows
+from harness.records.drift import ColumnPair, Reading
+from harness.records.drift_cells import DriftCells, TimeCells
 from kernels.cell_moments import cell_moments
 from kernels.chunks import run_in_order
 from kernels.two_sample import two_sample
 from kernels.two_sample_quantiles import exact_quantiles
 
 BAR_S, BARS = 0.6, {"scipy": 15, "nannyml": 4, "evidently": 100}
-DECILES = np.arange(11) / 10
 PSI, JENSEN_SHANNON = Psi(), JensenShannon()
+STATISTICS = (PSI, JENSEN_SHANNON, KolmogorovSmirnov(), Wasserstein())
 Table = dict[str, np.ndarray]
 
 
@@ -54,19 +66,35 @@ def make_columns(n_rows: int, n_columns: int, seed: int = 0) -> tuple[np.ndarray
     return sides[0], sides[1]
 
 
-def statistics_of(values: np.ndarray, n_reference: int, ids: np.ndarray) -> tuple[float, float, float, float]:
+def two_cells(n_reference: int, n_current: int) -> tuple[RowIndex, CellGroups]:
+    """Return where the rows lie that are compared side against side, without windows and slices."""
+    side = np.repeat(np.array([0, 1], np.int8), [n_reference, n_current])
+    no_windows = TimeCells(np.array([0, 1], np.int8), np.zeros(2, np.int32), np.full(2, -1))
+    cells = DriftCells(side.astype(np.int32)[:, None], no_windows, ("all",), ("all",), ("all",), ("all",))
+    return RowIndex(ComparedRows(side, None, n_reference, n_current), cells), CellGroups(cells)
+
+
+def pair_of(column: Column, index: RowIndex, groups: CellGroups) -> ColumnPair:
+    tables = tabulate(column, index, groups, None, max_categories=100)
+    ((_, _, _, pair),) = PairMaker(column, tables, index, groups).pairs(slices=False, windows=False)
+    return pair
+
+
+def statistics_of(column: Column, index: RowIndex, groups: CellGroups) -> tuple[float, ...]:
     """Return all four of one column, whose reference rows come first."""
-    reference, current = values[:n_reference], values[n_reference:]
-    edges = np.unique(exact_quantiles(reference, DECILES))
-    counts = cell_moments(values, ids, 2, edges.tolist(), n_threads=1).counts.astype(np.float64)
-    found = two_sample(reference, current, n_threads=1)
-    return float(PSI.of_counts(*counts)), float(JENSEN_SHANNON.of_counts(*counts)), found.ks, found.wasserstein
+    pair = pair_of(column, index, groups)
+    counts = compared(pair, pair.reference.counts), compared(pair, pair.current.counts)
+    return float(PSI.of_counts(*counts)), float(JENSEN_SHANNON.of_counts(*counts)), pair.ordered.ks, pair.ordered.wasserstein
 
 
-def ours(columns: np.ndarray, n_reference: int, n_threads: int) -> Table:
-    ids = (np.arange(columns.shape[1]) >= n_reference).astype(np.int32)[:, None]
-    rows = list(run_in_order(lambda column: statistics_of(columns[column], n_reference, ids), len(columns), n_threads))
-    return dict(zip(("psi", "jensen_shannon", "ks", "wasserstein"), np.array(rows).T, strict=True))
+def readings(pair: ColumnPair) -> list[Reading]:
+    """Return values and p-values."""
+    return [statistic.read(pair) for statistic in STATISTICS]
+
+
+def ours(columns: list[Column], index: RowIndex, groups: CellGroups, n_threads: int) -> Table:
+    rows = list(run_in_order(lambda column: statistics_of(columns[column], index, groups), len(columns), n_threads))
+    return dict(zip((statistic.name for statistic in STATISTICS), np.array(rows).T, strict=True))
 
 
 def scipys(reference: np.ndarray, current: np.ndarray, n_threads: int) -> Table:
@@ -95,20 +123,22 @@ def run_peers(python: str, reference: np.ndarray, current: np.ndarray, n_threads
     return done
 
 
-def print_parts(columns: np.ndarray, n_reference: int) -> None:
-    """Print what each part of ours takes on one thread, over all columns."""
-    ids = (np.arange(columns.shape[1]) >= n_reference).astype(np.int32)[:, None]
-    sides = [(values[:n_reference], values[n_reference:]) for values in columns]
-    edges = [np.unique(exact_quantiles(reference, DECILES)).tolist() for reference, _ in sides]
+def print_parts(columns: list[Column], index: RowIndex, groups: CellGroups) -> None:
+    """Print what each part of ours takes on one thread, over all columns; the p of KS is SciPy's, and in SciPy's time too."""
+    first, second = index.sides
+    pairs = [pair_of(column, index, groups) for column in columns]
     parts: dict[str, Callable[[int], object]] = {
-        "deciles": lambda column: exact_quantiles(sides[column][0], DECILES),
-        "counts and moments": lambda column: cell_moments(columns[column], ids, 2, edges[column], n_threads=1),
-        "ks and wasserstein": lambda column: two_sample(*sides[column]),
+        "deciles": lambda at: exact_quantiles(columns[at].values[first], DECILES),
+        "counts and moments": lambda at: cell_moments(columns[at].values, index.cells.ids, 2, pairs[at].bins.edges, n_threads=1),
+        "ks and wasserstein": lambda at: two_sample(columns[at].values[first], columns[at].values[second]),
+        "all four": lambda at: statistics_of(columns[at], index, groups),
+        "p of KS": lambda at: kstwo.sf(pairs[at].ordered.ks, len(columns[at].values) // 4),
+        "all four, with p": lambda at: readings(pair_of(columns[at], index, groups)),
     }
     for name, part in parts.items():
         start = time.process_time()
-        for column in range(len(columns)):
-            part(column)
+        for at in range(len(columns)):
+            part(at)
         print(f"  {name:<20}{(time.process_time() - start) / len(columns) * 1e3:>7.2f} ms CPU a column", flush=True)
 
 
@@ -122,16 +152,20 @@ def main() -> None:
     parser.add_argument("--peers", metavar="PYTHON", help="interpreter of an environment with NannyML and Evidently")
     options = parser.parse_args()
     reference, current = make_columns(options.rows, options.columns)
-    columns = np.concatenate([reference, current], axis=1)
+    columns = [
+        Column(f"c{at}", "double", "double", "number", np.concatenate(sides))
+        for at, sides in enumerate(zip(reference, current, strict=True))
+    ]
+    index, groups = two_cells(options.rows, options.rows)
     runs: dict[str, tuple[Callable[[], Table], int]] = {
-        "ours": (lambda: ours(columns, options.rows, options.threads), options.repeats),
+        "ours": (lambda: ours(columns, index, groups, options.threads), options.repeats),
         "scipy": (lambda: scipys(reference, current, options.threads), options.scipy_repeats),
     }
     mine, theirs = (runs[name][0]() for name in ("ours", "scipy"))
     np.testing.assert_allclose(mine["ks"], theirs["ks"], rtol=0, atol=1e-12, err_msg="KS, SciPy")
     np.testing.assert_allclose(mine["wasserstein"], theirs["wasserstein"], rtol=1e-9, err_msg="Wasserstein, SciPy")
     print(f"{options.columns} float64 columns, {options.rows:,} against {options.rows:,} rows, {options.threads} threads")
-    print("kernels and statistics called directly; answers equal SciPy's: KS to 1e-12, Wasserstein to 1e-9", flush=True)
+    print("answers equal SciPy's: KS to 1e-12, Wasserstein to 1e-9", flush=True)
     best = dict.fromkeys(runs, float("inf"))
     for repeat in range(max(n for _, n in runs.values())):
         for name, (run, n_repeats) in runs.items():
@@ -139,7 +173,7 @@ def main() -> None:
                 start = time.perf_counter()
                 run()
                 best[name] = min(best[name], time.perf_counter() - start)
-    print_parts(columns, options.rows)
+    print_parts(columns, index, groups)
     if options.peers:
         for name, found in run_peers(options.peers, reference, current, options.threads).items():
             best[name] = found["seconds"]

@@ -54,9 +54,8 @@ class BaseRate(DayTested):
         if not n or not m:
             return undefined(self.threshold, n, m, nobody(n, "labels"))
         value = float(current[1] / m - reference[1] / n)
-        if pair.days is not None:
+        test = two_shares(int(reference[1]), n, int(current[1]), m)
+        p_value, how = test.p_value, test.how
+        if pair.days is not None and p_value is not None:
             p_value, how = day_test(pair.days, by_class, last_share_difference, self.n_resamples, self.seed)
-        else:
-            test = two_shares(int(reference[1]), n, int(current[1]), m)
-            p_value, how = test.p_value, test.how
         return reading(value, self.threshold, p_value, n, m, f"{reference[1] / n:.4g} to {current[1] / m:.4g}", how)

@@ -98,7 +98,7 @@ def homogeneity(reference: Counts, current: Counts) -> Homogeneity:
         return Homogeneity(float("nan"), None, "a side has no rows")
     statistic = float(chi_square_of(reference, current))
     if in_use < 2:
-        return Homogeneity(statistic, None, "one category on both sides: no test")
+        return Homogeneity(statistic, None, "all rows in one bin: no test")
     if total[total > 0].min() * sides.min() / n_rows >= LEAST_EXPECTED:
         return Homogeneity(statistic, float(chdtrc(in_use - 1, statistic)), "p of the homogeneity test")
     if n_rows < LEAST_ROWS:

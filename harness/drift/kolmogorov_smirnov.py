@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
@@ -67,9 +67,8 @@ class KolmogorovSmirnov(DayTested):
 
 def ks_test(pair: ColumnPair, ordered: TwoSample, n_resamples: int, seed: int) -> tuple[float | None, str]:
     """Return the p-value of "both sides have one distribution" by Kolmogorov and Smirnov's D, and how it was found."""
-    if pair.days is not None:
-        prepared = lambda counts: joined(pair, compared(pair, counts))[..., :-1]  # noqa: E731
-        p_value, how = day_test(pair.days, prepared, ks_of_counts, n_resamples, seed)
+    if pair.days is not None and bins_show(pair, ordered):
+        p_value, how = day_test(pair.days, partial(counts_of_values, pair), ks_of_counts, n_resamples, seed)
         return p_value, f"{how}, of the bins"
     n, m = ordered.n_reference, ordered.n_current
     if max(n, m) <= EXACT_ROWS and pair.reference.values is not None and pair.current.values is not None:
@@ -77,6 +76,20 @@ def ks_test(pair: ColumnPair, ordered: TwoSample, n_resamples: int, seed: int) -
         if not math.isnan(exact):
             return exact, f"exact p, {BY_ROWS}"
     return float(np.clip(kstwo.sf(ordered.ks, max(round(n * m / (n + m)), 1)), 0.0, 1.0)), f"asymptotic p, {BY_ROWS}"
+
+
+def counts_of_values(pair: ColumnPair, counts: NDArray[np.int64]) -> Counts:
+    """Return counts [..., n_bins] of the values alone, as they are tested: without the missing, the outer bins with their neighbours."""
+    return joined(pair, compared(pair, counts))[..., :-1]
+
+
+def bins_show(pair: ColumnPair, ordered: TwoSample) -> bool:
+    """Say whether the bins show at least half of D: equal deciles are merged, and a column of few values may lie in one bin altogether.
+
+    Where they do not, days cannot be resampled by their counts, and rows are treated as independent.
+    """
+    sides = [counts_of_values(pair, side.counts) for side in (pair.reference, pair.current)]
+    return all(side.any() for side in sides) and 2.0 * float(ks_of_counts(sides[0], sides[1])) >= ordered.ks
 
 
 def ks_of_counts(reference: Counts, current: Counts) -> NDArray[np.float64]:

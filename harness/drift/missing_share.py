@@ -52,10 +52,11 @@ class MissingShare(FigureShift, DayTested):
 
     def by_rows(self, pair: ColumnPair, value: float) -> RowsTest:
         """Test by days, or two proportions."""
-        if pair.days is not None:
+        by_rows = two_shares(pair.reference.n_missing, pair.reference.n_rows, pair.current.n_missing, pair.current.n_rows)
+        if pair.days is not None and by_rows.p_value is not None:
             p_value, how = day_test(pair.days, lambda counts: counts.astype(np.float64), last_share_difference, self.n_resamples, self.seed)
             return RowsTest(p_value, how)
-        return two_shares(pair.reference.n_missing, pair.reference.n_rows, pair.current.n_missing, pair.current.n_rows)
+        return by_rows
 
 
 def last_share_difference(reference: Counts, current: Counts) -> NDArray[np.float64]:

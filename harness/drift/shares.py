@@ -52,8 +52,8 @@ class SharesStatistic(DayTested):
         return reading(value, self.threshold, p_value, n, m, self.remark(pair, reference, current), how)
 
     def _test(self, pair: ColumnPair, reference: Counts, current: Counts) -> tuple[float | None, str]:
-        if pair.days is None:
-            found = homogeneity(joined(pair, reference), joined(pair, current))
+        found = homogeneity(joined(pair, reference), joined(pair, current))
+        if pair.days is None or found.p_value is None:
             return found.p_value, found.how if found.p_value is None else f"{found.how}, {BY_ROWS}"
         return day_test(pair.days, lambda counts: joined(pair, compared(pair, counts)), self.of_counts, self.n_resamples, self.seed)
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from harness.drift.day_test import Counts, DayTested, day_test
-from harness.drift.kolmogorov_smirnov import ks_test
+from harness.drift.kolmogorov_smirnov import bins_show, ks_test, counts_of_values
 from harness.drift.readings import left_out, nobody, reading, undefined, unit_of
-from harness.drift.shares import compared, joined
 from harness.records.column import ColumnKind
 from harness.records.drift import ColumnPair, Reading, TwoSample
 
@@ -63,15 +63,11 @@ class Wasserstein(DayTested):
         return reading(ordered.wasserstein / unit, self.threshold, p_value, n, m, left_out(pair), how)
 
     def _test(self, pair: ColumnPair, ordered: TwoSample) -> tuple[float | None, str]:
-        if pair.days is None:
+        if pair.days is None or not bins_show(pair, ordered):
             p_value, how = ks_test(pair, ordered, self.n_resamples, self.seed)
             return p_value, f"p of KS (no test of its own): {how}"
-        gaps = np.diff(joined_middles(pair))
-
-        def area(reference: Counts, current: Counts) -> NDArray[np.float64]:
-            return wasserstein_of_counts(reference, current, gaps)
-
-        p_value, how = day_test(pair.days, lambda counts: joined(pair, compared(pair, counts))[..., :-1], area, self.n_resamples, self.seed)
+        area = partial(wasserstein_of_counts, gaps=np.diff(joined_middles(pair)))
+        p_value, how = day_test(pair.days, partial(counts_of_values, pair), area, self.n_resamples, self.seed)
         return p_value, f"{how}, of the bins"
 
 

@@ -6,18 +6,41 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from harness.cost.price_sheet import Price
+from harness.drift.parity import parity_sentence
 from harness.pipeline.stored_variant import StoredVariant
 from harness.records.conf import SweepConf
+from harness.records.data_evidence import DataEvidence
 from harness.records.evidence import FAIL, UNDECIDED, Verdict
+from harness.records.log_findings import LogFindings
 from harness.records.measurement import DECIDING_PROTOCOLS
-from harness.runs.manifest import Manifest, ReplayProfile
+from harness.report.drift_text import contract_line, contract_sentences, drift_line
+from harness.runs.manifest import Manifest, StoredReplay
+
+_SHOWN_SENTENCES = 3
 
 
-def parity_text(conf: SweepConf) -> str:
+def parity_text(conf: SweepConf, data: DataEvidence) -> str:
     """Say whether the replay reproduces what the live model computed."""
-    if conf.replay.production.score is None:
-        return "replay parity: not measured, the log names no score of the live model (replay.production.score)"
-    return "replay parity: not measured in this version"
+    if data.parity is None:
+        return f"replay parity: not measured, {data.parity_reason or 'the champion was not scored with it'}"
+    return parity_sentence(data.parity, data.windows)
+
+
+def data_lines(findings: LogFindings | None, data: DataEvidence) -> tuple[str, ...]:
+    """Say whether the log keeps its contract and which columns drifted."""
+    if findings is None:
+        return (f"contract and drift: not measured, {data.drift_reason}",)
+    return (contract_line(findings), drift_line(findings))
+
+
+def contract_notes(findings: LogFindings | None) -> tuple[str, ...]:
+    """Say the first broken promises in full, and how many more there are."""
+    sentences = contract_sentences(findings) if findings else []
+    more = len(sentences) - _SHOWN_SENTENCES
+    return (
+        *(f"contract: {s}" for s in sentences[:_SHOWN_SENTENCES]),
+        *([f"contract: {more} more in replay/findings.json"] if more > 0 else []),
+    )
 
 
 def training_text(variants: Sequence[StoredVariant], manifest: Manifest) -> str:
@@ -49,7 +72,7 @@ def reasons(given: Sequence[Verdict]) -> list[str]:
 
 
 def notes(
-    conf: SweepConf, replay: ReplayProfile, price: Price | None, variants: Sequence[StoredVariant], late_candidate: bool
+    conf: SweepConf, replay: StoredReplay, price: Price | None, variants: Sequence[StoredVariant], late_candidate: bool
 ) -> tuple[str, ...]:
     """Say what else a reader must know of the figures."""
     lines = list(replay.notes)

@@ -12,22 +12,27 @@ from harness.compare.paired_differences import PAIRED_METRICS, paired_difference
 from harness.compare.worst_slice import WorstSlice, worst_slice
 from harness.cost.price_sheet import Price
 from harness.gates.verdict import signoff, verdicts
-from harness.pipeline.comparison_texts import next_command, notes, parity_text, reasons, training_text
+from harness.pipeline.comparison_texts import contract_notes, data_lines, next_command, notes, parity_text, reasons, training_text
+from harness.pipeline.log_comparison import data_evidence, why_not_compared
 from harness.pipeline.missing import missing_gain_of, missing_of, n_unlabelled_of
 from harness.pipeline.money import Money, front_of, money_of, price_of
 from harness.pipeline.reduction import Paired
 from harness.pipeline.stored_variant import StoredVariant, load_variant
 from harness.pipeline.time_tables import over_time_of, retrain_of
+from harness.pipeline.variant_drift import why_no_parity
 from harness.records.comparison import Comparison, ComparisonRow, MetricSummary
 from harness.records.conf import SweepConf, VariantConf
+from harness.records.data_evidence import DataEvidence
 from harness.records.evidence import Evidence, Lineage, Signoff, Verdict
 from harness.records.fairness import Fairness
+from harness.records.log_findings import LogFindings
 from harness.records.metric import Differences, MetricValues
 from harness.records.over_time import PeriodValue
 from harness.records.run import OK, RunRecord
 from harness.records.tally import ALL, BinaryTally
 from harness.records.task_tally import PairedMulticlassTally
-from harness.runs.manifest import Manifest, ReplayProfile, read_replay
+from harness.runs.findings import read_findings
+from harness.runs.manifest import Manifest, StoredReplay, read_replay
 
 _HEADLINES = ("auc", "mae", "log_loss", "brier", "accuracy", "macro_f1", "rmse")
 
@@ -39,7 +44,7 @@ class Evaluation:
     comparison: Comparison
     differences: tuple[Differences, ...]
     signoff: Signoff
-    replay: ReplayProfile
+    replay: StoredReplay
     over_time: tuple[PeriodValue, ...] = ()
     fairness: tuple[tuple[str, Fairness], ...] = ()  # by variant
 
@@ -57,8 +62,12 @@ def evaluate(root: Path, conf: SweepConf, manifest: Manifest, n_unscored: int = 
     price = price_of(conf)
     money = money_of(variants, conf, price, replay)
     champion_variant = next((v for v in variants if v.label == conf.champion), None)
+    findings = read_findings(root / "replay")
+    data = _data_evidence(root, findings, champion_variant, conf, replay)
     evidence = [
-        _evidence(v, champion_variant, differences[v.label], money, conf, manifest, replay) for v in variants if v.paired is not None
+        replace(_evidence(v, champion_variant, differences[v.label], money, conf, manifest, replay), data=data)
+        for v in variants
+        if v.paired is not None
     ]
     given = verdicts(evidence, conf.gates, alone)
     n_failed = sum(m.status != OK for m in manifest.members)
@@ -77,6 +86,9 @@ def evaluate(root: Path, conf: SweepConf, manifest: Manifest, n_unscored: int = 
     headline = [p for p in periods if p.metric in comparison.headline_metrics[:1] and p.slice_by == ALL]
     comparison = replace(
         comparison,
+        parity=parity_text(conf, data),
+        data_lines=data_lines(findings, data),
+        notes=(*comparison.notes, *contract_notes(findings)),
         over_time=tuple(headline),
         retrain=retrain_of(variants, conf, replay),
         worst_slices=tuple(v.worst_slices for v in variants if v.worst_slices),
@@ -86,7 +98,15 @@ def evaluate(root: Path, conf: SweepConf, manifest: Manifest, n_unscored: int = 
     )
 
 
-def _fairness(variants: Sequence[StoredVariant], conf: SweepConf, replay: ReplayProfile) -> tuple[tuple[str, Fairness], ...]:
+def _data_evidence(
+    root: Path, findings: LogFindings | None, champion: StoredVariant | None, conf: SweepConf, replay: StoredReplay
+) -> DataEvidence:
+    found = data_evidence(root / "replay", findings, why_not_compared(conf.replay, conf.drift) or "it was not compared")
+    parity = champion.parity if champion is not None else None
+    return replace(found, parity=parity, parity_reason=why_no_parity(conf) if parity is None else None, windows=replay.grid.windows)
+
+
+def _fairness(variants: Sequence[StoredVariant], conf: SweepConf, replay: StoredReplay) -> tuple[tuple[str, Fairness], ...]:
     if replay.grid.n_slices == 1:
         return ()
     return tuple((v.label, fairness(v.tally, replay.grid, conf.confidence)) for v in variants if isinstance(v.tally, BinaryTally))
@@ -97,7 +117,7 @@ def _pairs(manifest: Manifest, conf: SweepConf) -> list[tuple[Any, VariantConf]]
     return [(m, by_label[m.variant]) for m in manifest.members]
 
 
-def _differences(variant: StoredVariant, conf: SweepConf, replay: ReplayProfile, n_challengers: int) -> tuple[Differences, ...]:
+def _differences(variant: StoredVariant, conf: SweepConf, replay: StoredReplay, n_challengers: int) -> tuple[Differences, ...]:
     if variant.paired is None or conf.champion is None:
         return ()
     names = [m.name for m in conf.metrics if m.name in PAIRED_METRICS[type(variant.paired)] and _has_its_k(m.needs().top_k, variant.paired)]
@@ -120,7 +140,7 @@ def _evidence(
     money: dict[str, Money],
     conf: SweepConf,
     manifest: Manifest,
-    replay: ReplayProfile,
+    replay: StoredReplay,
 ) -> Evidence:
     own, champion = money[v.label], money.get(conf.champion or "")
     lineage = Lineage(
@@ -170,7 +190,7 @@ def _comparison(
     root: Path,
     conf: SweepConf,
     manifest: Manifest,
-    replay: ReplayProfile,
+    replay: StoredReplay,
     variants: Sequence[StoredVariant],
     differences: dict[str, tuple[Differences, ...]],
     money: dict[str, Money],
@@ -197,7 +217,7 @@ def _comparison(
         name=conf.name,
         champion=conf.champion,
         account=replay.account,
-        parity=parity_text(conf),
+        parity="",
         training_note=training_text(variants, manifest),
         rows=tuple(rows),
         headline_metrics=headline,
@@ -206,7 +226,7 @@ def _comparison(
     )
 
 
-def _worst(v: StoredVariant, metric: str, differences: tuple[Differences, ...], replay: ReplayProfile, higher: bool) -> WorstSlice | None:
+def _worst(v: StoredVariant, metric: str, differences: tuple[Differences, ...], replay: StoredReplay, higher: bool) -> WorstSlice | None:
     values = next((x for x in v.values if x.metric == metric), None)
     if values is None:
         return None

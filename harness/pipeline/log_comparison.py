@@ -62,6 +62,15 @@ def log_work(replay: ReplayConf, drift: DriftConf, cache_dir: Path, folder: Path
     return LogWork(log, reference, replay, drift, contract, stored, cache_dir, folder, identity)
 
 
+def why_not_compared(replay: ReplayConf, drift: DriftConf | None) -> str | None:
+    """Say why a sweep does not compare its log with anything; None where it does."""
+    if drift is None:
+        return "drift=none leaves it out"
+    if replay.reference is None and replay.contract is None and drift.reference_profile is None:
+        return "replay.reference is null, and replay.contract too"
+    return None
+
+
 def _stored(path: str) -> LogProfile:
     try:
         text = Path(path).read_text(encoding="utf-8")

@@ -20,7 +20,7 @@ from harness.errors import ConfigError
 from harness.pipeline.stored_variant import StoredVariant
 from harness.records.conf import SweepConf
 from harness.records.money import CostRow, GainRow
-from harness.runs.manifest import ReplayProfile
+from harness.runs.manifest import StoredReplay
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ def price_of(conf: SweepConf) -> Price | None:
     return price
 
 
-def money_of(variants: Sequence[StoredVariant], conf: SweepConf, price: Price | None, replay: ReplayProfile) -> dict[str, Money]:
+def money_of(variants: Sequence[StoredVariant], conf: SweepConf, price: Price | None, replay: StoredReplay) -> dict[str, Money]:
     """Return cost, gain and net of each variant, with the paired difference to the champion."""
     traffic = replay.traffic
     if traffic is not None and conf.price is not None:

@@ -24,7 +24,13 @@ from harness.runs import store
 from harness.runs.identity import code_hash, digest
 
 _SCORES_CODE = ("inference", "replay", "slicing", "pipeline/prepare.py", "pipeline/quality.py")
-_QUALITY_CODE = ("pipeline/quality.py", "pipeline/reduction.py", "pipeline/variant_tables.py", "pipeline/worst_slices.py")
+_QUALITY_CODE = (
+    "pipeline/quality.py",
+    "pipeline/reduction.py",
+    "pipeline/variant_tables.py",
+    "pipeline/variant_drift.py",
+    "pipeline/worst_slices.py",
+)
 _DEMO_LOG = "data/flights/*.parquet"
 
 
@@ -92,7 +98,7 @@ def _own_identity(variant: VariantConf, plan: ScoringPlan, conf: SweepConf, rows
     scores = digest(*how, rows_key, code_hash(sources(*_SCORES_CODE)))
     rule = repr(conf.gain) if variant.threshold.maximise else None
     metrics = [repr(m) for m in conf.metrics]
-    code = code_hash(sources("kernels", "tallies", "metrics", "gain", "records", "stats", "compare", "report", *_QUALITY_CODE))
+    code = code_hash(sources("kernels", "tallies", "metrics", "gain", "records", "stats", "compare", "drift", "report", *_QUALITY_CODE))
     quality = digest(
         scores,
         replay_key,
@@ -103,6 +109,8 @@ def _own_identity(variant: VariantConf, plan: ScoringPlan, conf: SweepConf, rows
         conf.confidence,
         conf.seed,
         repr(conf.slice_search),
+        repr(conf.drift),
+        conf.replay.production.score is not None and conf.champion == variant.label,  # whose parity is measured
         code,
     )
     return scores, quality

@@ -19,7 +19,7 @@ from harness.replay import prepared
 from harness.replay.arrow_reader import LogReader
 from harness.replay.columns_file import ArrayWriter
 from harness.replay.labels import label_dtype, no_labels
-from harness.replay.ranges import Ranges
+from harness.replay.missing_values import MissingValues
 from harness.replay.tensors import Tensors
 from harness.slicing.account import RowCounts, states_of
 from harness.slicing.blocks import blocks
@@ -56,12 +56,12 @@ def _build(log: LogFiles, conf: ReplayConf, groups: Sequence[InputGroup], folder
     as_of_us = _as_of(conf, reader)
     rows = _Rows(folder, conf)
     tensors = Tensors(folder, groups, log)
-    ranges = Ranges(log, groups)
+    missing = MissingValues(groups)
     for batch in reader.batches(as_of_us):
         roles = rows.add(batch, as_of_us)
         kept = ~roles.training
         tensors.add(batch, kept)
-        ranges.add(batch, kept, _reference(kept, roles, conf))
+        missing.add(batch, kept)
         progress(batch.first_row + batch.n_rows, log.n_rows)
     reader.finish()
     account = rows.account(log.n_rows)
@@ -69,28 +69,22 @@ def _build(log: LogFiles, conf: ReplayConf, groups: Sequence[InputGroup], folder
     version_remap, versions = reader.version_order()
     grid = rows.finish(account, remap, version_remap)
     tensors.finish()
-    contract = ranges.contract("reference" if conf.reference else "all rows that are not training rows")
     notes = (*_notes(conf), *reader.notes())
     description = prepared.Description(log.fingerprint, grid, account, notes, classes, as_of_us, versions)
-    prepared.write_meta(folder, description, contract, ranges.n_nan)
-
-
-def _reference(kept: NDArray[np.bool_], roles: RowRoles, conf: ReplayConf) -> NDArray[np.bool_]:
-    return kept if conf.reference is None else kept & ((roles.roles & REFERENCE) > 0)
+    prepared.write_meta(folder, description, missing.n_nan)
 
 
 def _add_groups(log: LogFiles, conf: ReplayConf, groups: Sequence[InputGroup], folder: Path, progress: Progress) -> None:
     reader = LogReader(log, conf, groups, with_labels=False)
     tensors = Tensors(folder, groups, log)
-    ranges = Ranges(log, groups)
+    missing = MissingValues(groups)
     for batch in reader:
         roles = roles_of(batch.timestamps_us, len(batch.labels), conf, None)  # only training and reference are read of them
         kept = ~roles.training
         tensors.add(batch, kept)
-        ranges.add(batch, kept, _reference(kept, roles, conf))
+        missing.add(batch, kept)
         progress(batch.first_row + batch.n_rows, log.n_rows)
-    before = prepared.read_contract(folder)
-    prepared.add_to_meta(folder, ranges.contract(before["inferred_from"], before), ranges.n_nan)
+    prepared.add_to_meta(folder, missing.n_nan)
     tensors.finish()  # after the description: a tensor that is there is a tensor that is described
 
 

@@ -92,6 +92,7 @@ def score_and_reduce(
     """Do the work of one variant inside its child: scores, tallies, paired tallies, metrics."""
     from harness.inference.outputs import check
     from harness.pipeline.reduction import judged_rows, paired_of, tally_of
+    from harness.pipeline.variant_drift import write_variant_drift
     from harness.pipeline.variant_tables import write_confusion, write_reference, write_unlabelled, write_worst_slices
     from harness.replay.prepared import open_prepared
     from harness.report.metric_frames import metrics_frame
@@ -144,6 +145,8 @@ def score_and_reduce(
     write_unlabelled(member.folder, scores, threshold, against, rows, prepared, pair)
     alive()
     write_confusion(member.folder, member.conf.label, tally, rows, prepared)
+    write_variant_drift(member.folder, member.conf, scores, prepared, conf)
+    alive()
     write_worst_slices(member.folder, member.conf.label, scores, threshold, against, rows, prepared, member.plan, conf)
     n_judged = int(is_known(rows.labels).sum())
     return QualityResult(threshold, n_judged, prepared.account.n_judged - n_judged, len(scores), inference_s, kept is not None)

@@ -13,6 +13,7 @@ from harness.errors import ConfigError, ResultsError
 from harness.meters.not_measured import not_measured
 from harness.pipeline.reduction import KINDS, Paired, Tally
 from harness.records.conf import SweepConf, VariantConf
+from harness.records.drift import Parity
 from harness.records.measurement import Measurement
 from harness.records.metric import MetricValues
 from harness.records.needs import Needs
@@ -20,7 +21,7 @@ from harness.records.run import RunRecord
 from harness.records.slice_search import WorstSlicesNote
 from harness.runs import folder as files
 from harness.runs import store
-from harness.runs.manifest import ReplayProfile
+from harness.runs.manifest import StoredReplay
 from harness.tallies.stored import from_columns
 
 
@@ -37,6 +38,7 @@ class StoredVariant:
     reference: Tally | None = None  # of the reference rows, all in one cell
     worst_slices: WorstSlicesNote | None = None
     unlabelled: UnlabelledSums | NDArray[np.int64] | None = None  # sums over the pair's rows without a label, or their number by slice
+    parity: Parity | None = None  # of the champion, where the log holds what production gave
 
     @property
     def label(self) -> str:
@@ -44,7 +46,7 @@ class StoredVariant:
         return self.conf.label
 
 
-def load_variant(root: Path, name: str, conf: SweepConf, variant: VariantConf, replay: ReplayProfile, has_champion: bool) -> StoredVariant:
+def load_variant(root: Path, name: str, conf: SweepConf, variant: VariantConf, replay: StoredReplay, has_champion: bool) -> StoredVariant:
     """Read one variant; metrics that were not stored are computed from its tally. Without a champion that was scored no pair is read."""
     path = root / name
     run = store.read_run(path)
@@ -78,6 +80,7 @@ def load_variant(root: Path, name: str, conf: SweepConf, variant: VariantConf, r
         reference,
         store.read_worst_slices(path, variant.label),
         _unlabelled(path) if is_paired else None,
+        store.read_parity(path),
     )
 
 

@@ -17,6 +17,8 @@ from harness.cost.traffic import traffic_from
 from harness.meters.machine import capture
 from harness.pipeline import environment, reports
 from harness.pipeline.evaluate import evaluate
+from harness.pipeline.log_comparison import compare_with_reference, log_work, why_not_compared
+from harness.pipeline.log_drift import LogWork
 from harness.pipeline.missing import write_missing_labels
 from harness.pipeline.money import price_of
 from harness.pipeline.planning import Plan, members_of, plan_sweep
@@ -30,9 +32,9 @@ from harness.records.money import Traffic
 from harness.records.needs import combined
 from harness.records.replay import PreparedReplay, is_known
 from harness.records.run import OK, PENDING
-from harness.replay.prepared import read_contract
 from harness.runs import folder as files
 from harness.runs import store
+from harness.runs.findings import remove_findings
 from harness.runs.identity import digest, git_state
 from harness.runs.manifest import FORMAT, MANIFEST, Manifest, ManifestMember, read_manifest, write_composed, write_manifest, write_replay
 from harness.units import human_bytes, human_seconds
@@ -46,6 +48,7 @@ def sweep(overrides: Sequence[str], config_dirs: Sequence[str], dry_run: bool) -
     cache_dir = Path(conf.cache_dir)
     plan = plan_sweep(conf, None if dry_run else cache_dir)
     price_of(conf)
+    work = _log_work(conf)
     if dry_run:
         _say_plan(conf, plan)
         return 0
@@ -55,6 +58,7 @@ def sweep(overrides: Sequence[str], config_dirs: Sequence[str], dry_run: bool) -
         prepared = _prepare(conf, plan, cache_dir)
         if environment.compile_kernels(kernels, _kernel_rows(conf, prepared)):
             say("kernels: compiled (once for this machine)")
+        _compare_log(root, conf, work)
         members = members_of(conf, plan, root, cache_dir)
         manifest = _begin(root, conf, plan, members, prepared, overrides, config_dirs)
         manifest = _quality(root, conf, members, prepared, manifest)
@@ -76,6 +80,23 @@ def _prepare(conf: SweepConf, plan: Plan, cache_dir: Path) -> PreparedReplay:
         prepared = prepare(plan.log, conf.replay, plan.groups, cache_dir, plan.replay_code, lambda done, _: progress(done))
     say(f"replay: {plan.log.n_rows:,} rows of {len(plan.log.paths)} file(s) ready in {human_seconds(time.perf_counter() - began)}")
     return prepared
+
+
+def _log_work(conf: SweepConf) -> LogWork | None:
+    """Open what the log is compared with, before anything is written; None where it is compared with nothing."""
+    if conf.drift is None or why_not_compared(conf.replay, conf.drift) is not None:
+        return None
+    return log_work(conf.replay, conf.drift, Path(conf.cache_dir), Path(conf.results_dir) / conf.name / "replay")
+
+
+def _compare_log(root: Path, conf: SweepConf, work: LogWork | None) -> None:
+    if work is None:
+        remove_findings(root / "replay")
+        return
+    began = time.perf_counter()
+    findings = compare_with_reference(work, conf.timeout_s)
+    took = human_seconds(time.perf_counter() - began)
+    say(f"drift: {len(findings.columns)} columns against the reference in {took}: {len(findings.drifted)} drifted")
 
 
 def _kernel_rows(conf: SweepConf, prepared: PreparedReplay) -> environment.KernelRows:
@@ -101,7 +122,7 @@ def _begin(
     _say_replaced(root, members)
     traffic = _traffic(conf, prepared)
     write_missing_labels(root, prepared)
-    write_replay(root, prepared.grid, prepared.account, prepared.notes, read_contract(prepared.folder), traffic)
+    write_replay(root, prepared.grid, prepared.account, prepared.notes, traffic)
     git, now = git_state(), _now()
     entries = []
     for member in members:

@@ -8,10 +8,10 @@ from harness.compare.over_time import over_time, retrain_reading
 from harness.pipeline.stored_variant import StoredVariant
 from harness.records.conf import SweepConf
 from harness.records.over_time import PeriodValue, RetrainReading
-from harness.runs.manifest import ReplayProfile
+from harness.runs.manifest import StoredReplay
 
 
-def over_time_of(variants: Sequence[StoredVariant], conf: SweepConf, replay: ReplayProfile) -> tuple[PeriodValue, ...]:
+def over_time_of(variants: Sequence[StoredVariant], conf: SweepConf, replay: StoredReplay) -> tuple[PeriodValue, ...]:
     """Return every metric of every variant over all rows, and each retraining rule's metric on its slice."""
     found: list[PeriodValue] = []
     clustered = conf.replay.cluster is not None
@@ -27,6 +27,6 @@ def over_time_of(variants: Sequence[StoredVariant], conf: SweepConf, replay: Rep
     return tuple(found)
 
 
-def retrain_of(variants: Sequence[StoredVariant], conf: SweepConf, replay: ReplayProfile) -> tuple[RetrainReading, ...]:
+def retrain_of(variants: Sequence[StoredVariant], conf: SweepConf, replay: StoredReplay) -> tuple[RetrainReading, ...]:
     """Return what every retraining rule says of every variant."""
     return tuple(retrain_reading(v.label, rule, v.values, v.tally.n, replay.grid) for rule in conf.retrain for v in variants)

@@ -77,3 +77,4 @@ class Comparison:
     over_time: tuple[PeriodValue, ...] = ()  # the first headline metric over all rows
     retrain: tuple[RetrainReading, ...] = ()
     worst_slices: tuple[WorstSlicesNote, ...] = ()
+    data_lines: tuple[str, ...] = ()  # contract and drift of the log

@@ -95,18 +95,6 @@ class RowBatch:
 
 
 @dataclass(frozen=True)
-class ColumnContract:
-    """What the reference rows say of one column: type, missing values, range."""
-
-    name: str
-    type: str
-    nullable: bool
-    n_missing: int
-    minimum: float | None
-    maximum: float | None
-
-
-@dataclass(frozen=True)
 class PreparedReplay:
     """The replay as memory-mapped arrays, shared by all variants; rows are those that are not training rows.
 

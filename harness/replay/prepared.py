@@ -133,17 +133,17 @@ class Description:
     production_versions: tuple[str, ...] = ()
 
 
-def write_meta(folder: Path, description: Description, contract: dict[str, Any], n_nan: Mapping[str, int]) -> None:
+def write_meta(folder: Path, description: Description, n_nan: Mapping[str, int]) -> None:
     """Write the description of a prepared replay; it is the mark that the folder is complete."""
     files = {f.name: f.stat().st_size for f in folder.glob("*.arrow") if not f.name.startswith("tensor-")}
-    meta = asdict(description) | {"contract": contract, "n_nan": dict(n_nan), "files": files}
+    meta = asdict(description) | {"n_nan": dict(n_nan), "files": files}
     (folder / _MARK).write_text(json.dumps(meta, default=str))
 
 
-def add_to_meta(folder: Path, contract: dict[str, Any], n_nan: Mapping[str, int]) -> None:
+def add_to_meta(folder: Path, n_nan: Mapping[str, int]) -> None:
     """Describe columns that were added to a complete folder."""
     meta = json.loads((folder / _MARK).read_text())
-    meta |= {"contract": contract, "n_nan": meta["n_nan"] | dict(n_nan)}
+    meta |= {"n_nan": meta["n_nan"] | dict(n_nan)}
     temporary = folder / f".{_MARK}.tmp"
     temporary.write_text(json.dumps(meta, default=str))
     temporary.replace(folder / _MARK)
@@ -152,11 +152,6 @@ def add_to_meta(folder: Path, contract: dict[str, Any], n_nan: Mapping[str, int]
 def read_n_nan(folder: Path) -> dict[str, int]:
     """Return the rows that hold NaN, per feature that any variant has asked for so far."""
     return dict(json.loads((folder / _MARK).read_text())["n_nan"])
-
-
-def read_contract(folder: Path) -> dict[str, Any]:
-    """Return what the reference rows said of the columns."""
-    return dict(json.loads((folder / _MARK).read_text())["contract"])
 
 
 def read_as_of_us(folder: Path) -> int | None:

@@ -79,7 +79,7 @@ def heading(comparison: Comparison) -> Iterator[str]:
     yield f"{comparison.name}: {account.n_judged:,} of {account.n_log:,} rows judged" + (
         f"; left out: {', '.join(left_out)}" if left_out else ""
     )
-    yield from (text for text in (comparison.parity, comparison.training_note) if text)
+    yield from (text for text in (comparison.parity, *comparison.data_lines, comparison.training_note) if text)
 
 
 def footer(comparison: Comparison, notes: Footnotes) -> Iterator[str]:

@@ -17,8 +17,8 @@ from harness.records.tally import Grid
 from harness.runs import folder
 from harness.runs.identity import digest
 
-MANIFEST, COMPOSED = "sweep.json", "composed.json"
-FORMAT = 2  # of the folder; raised when an older harness could not read it
+MANIFEST, COMPOSED, GRID = "sweep.json", "composed.json", "grid.json"
+FORMAT = 3  # of the folder; raised when an older harness could not read it
 
 
 @dataclass(frozen=True)
@@ -117,21 +117,18 @@ def read_composed(root: Path, manifest: Manifest) -> list[tuple[str, str]]:
     return [(m.variant, texts[m.variant]) for m in manifest.members]
 
 
-def write_replay(
-    root: Path, grid: Grid, account: RowAccount, notes: tuple[str, ...], contract: dict[str, Any], traffic: Traffic | None
-) -> None:
-    """Write what the tables need of the replay: names of cells, the row account, the contract, arrivals per minute."""
-    folder.write_json(root / "replay" / "contract.json", contract)
+def write_replay(root: Path, grid: Grid, account: RowAccount, notes: tuple[str, ...], traffic: Traffic | None) -> None:
+    """Write what the tables need of the replay: names of cells, the row account, arrivals per minute."""
     (root / "replay" / "traffic.arrow").unlink(missing_ok=True)
     if traffic is not None:
         columns = {"minute": traffic.minute, "requests": traffic.minute_requests}
         folder.write_columns(root / "replay" / "traffic.arrow", columns)
     profile = {"grid": grid, "account": account, "notes": notes, "n_hours": traffic.n_hours if traffic else None}
-    folder.write_json(root / "replay" / "profile.json", profile)
+    folder.write_json(root / "replay" / GRID, profile)
 
 
 @dataclass(frozen=True)
-class ReplayProfile:
+class StoredReplay:
     """What `write_replay` kept."""
 
     grid: Grid
@@ -140,13 +137,13 @@ class ReplayProfile:
     traffic: Traffic | None
 
 
-def read_replay(root: Path) -> ReplayProfile:
+def read_replay(root: Path) -> StoredReplay:
     """Read what the tables need of the replay."""
-    data = folder.read_json(root / "replay" / "profile.json")
+    data = folder.read_json(root / "replay" / GRID)
     grid = Grid(*(tuple(data["grid"][k]) for k in ("slice_by", "slice_value", "windows")))
     account = RowAccount(data["account"]["n_log"], data["account"]["n_judged"], tuple((r, n) for r, n in data["account"]["left_out"]))
     traffic = None
     if data["n_hours"] is not None:
         columns = folder.read_columns(root / "replay" / "traffic.arrow")
         traffic = Traffic(np.array(columns["minute"]), np.array(columns["requests"]), data["n_hours"])
-    return ReplayProfile(grid, account, tuple(data["notes"]), traffic)
+    return StoredReplay(grid, account, tuple(data["notes"]), traffic)

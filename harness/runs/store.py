@@ -14,6 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from harness.errors import ResultsError
+from harness.records.drift import Parity
 from harness.records.measurement import Measurement, OperatingPoint, Percentile
 from harness.records.metric import MetricValues
 from harness.records.run import OK, Identity, RunRecord
@@ -22,7 +23,7 @@ from harness.records.tally import Grid
 from harness.runs import folder
 from harness.runs.identity import slug
 
-SCORES, TALLIES, PAIRED, REFERENCE, UNLABELLED, METRICS, CONFUSION, WORST_SLICES, RUN, MEASUREMENT, CONFIG, LOG = (
+SCORES, TALLIES, PAIRED, REFERENCE, UNLABELLED, METRICS, CONFUSION, WORST_SLICES, DRIFT, PARITY, RUN, MEASUREMENT, CONFIG, LOG = (
     "scores.arrow",
     "tallies.arrow",
     "paired.arrow",
@@ -31,6 +32,8 @@ SCORES, TALLIES, PAIRED, REFERENCE, UNLABELLED, METRICS, CONFUSION, WORST_SLICES
     "metrics.parquet",
     "confusion.parquet",
     "worst_slices.parquet",
+    "drift.parquet",
+    "parity.json",
     "run.json",
     "measurement.json",
     "config.yaml",
@@ -62,7 +65,7 @@ def read_run(path: Path) -> RunRecord | None:
 
 def remove_results(path: Path) -> None:
     """Remove what an earlier attempt left in a variant's folder, the mark that it has ended first; its measurement stays."""
-    for name in (RUN, TALLIES, PAIRED, REFERENCE, UNLABELLED, METRICS, CONFUSION, WORST_SLICES, SCORES):
+    for name in (RUN, TALLIES, PAIRED, REFERENCE, UNLABELLED, METRICS, CONFUSION, WORST_SLICES, DRIFT, PARITY, SCORES):
         (path / name).unlink(missing_ok=True)
 
 
@@ -176,6 +179,16 @@ def read_worst_slices(path: Path, variant: str) -> WorstSlicesNote | None:
     confirmed = tuple((f"{by}={value}", int(n), float(d), float(low), float(high)) for by, value, n, d, low, high in figures)
     halves = int(first["n_search_half"]), int(first["n_confirm_half"])
     return WorstSlicesNote(variant, str(first["loss"]), *halves, int(first["n_slices"]), len(frame), confirmed)
+
+
+def read_parity(path: Path) -> Parity | None:
+    """Read whether the champion gave what production gave; None where that was not measured."""
+    if not (path / PARITY).is_file():
+        return None
+    data = folder.read_json(path / PARITY)
+    counts = {name: np.array(data[name], np.int64) for name in ("n_compared", "n_beyond")}
+    greatest = np.nan if data["greatest"] is None else float(data["greatest"])
+    return Parity(**data | counts | {"greatest": greatest, "by_version": tuple((v, n, k) for v, n, k in data["by_version"])})
 
 
 def write_run(path: Path, run: RunRecord) -> None:

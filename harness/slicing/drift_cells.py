@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +12,7 @@ from harness.errors import ReplayError
 from harness.records.column import CURRENT_SIDE, REFERENCE_SIDE, Column, ComparedRows
 from harness.records.conf import ReplayConf
 from harness.records.drift_cells import DriftCells, TimeCells
-from harness.records.tally import ALL
+from harness.records.tally import ALL, Grid
 from harness.slicing.column_slices import column_slices
 from harness.slicing.crosses import CrossEncoder
 from harness.slicing.slice_matrix import first_slices, slice_names
@@ -65,6 +66,22 @@ def drift_cells(rows: ComparedRows, conf: ReplayConf, columns: Mapping[str, Colu
         cells[:, j + 1] = 2 * ids + rows.side + (time.n_time + 2 * (int(offsets[j]) - 1))
     slice_by, slice_value = slice_names(of_columns)
     return DriftCells(cells, time, windows[CURRENT_SIDE], windows[REFERENCE_SIDE], slice_by, slice_value)
+
+
+def prepared_cells(rows: ComparedRows, conf: ReplayConf, slice_ids: NDArray[Any], grid: Grid) -> DriftCells:
+    """Return the cells of rows of a prepared replay, whose slices are numbered already.
+
+    Parameters
+    ----------
+    slice_ids
+        Of the compared rows, as `PreparedReplay.slice_ids`; id 0 in a column after the first is in no cell.
+    """
+    stretches, time, windows = _stretches(rows, conf)
+    cells = np.empty(slice_ids.shape, np.int32)
+    cells[:, 0] = stretches
+    own = slice_ids[:, 1:].astype(np.int32)
+    cells[:, 1:] = np.where(own > 0, 2 * (own - 1) + rows.side[:, None] + time.n_time, -1)
+    return DriftCells(cells, time, windows[CURRENT_SIDE], windows[REFERENCE_SIDE], grid.slice_by, grid.slice_value)
 
 
 def _cross(by: Sequence[str], found: Mapping[str, tuple[Ids, tuple[str, ...]]], max_slices: int) -> tuple[str, tuple[str, ...], Ids]:

@@ -9,11 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from harness.drift.base_rate import BaseRate
 from harness.drift.chi_square import ChiSquare
 from harness.drift.day_test import day_note, day_permutation_p
 from harness.drift.homogeneity import chi_square_of
 from harness.drift.jensen_shannon import JensenShannon
 from harness.drift.kolmogorov_smirnov import KolmogorovSmirnov
+from harness.drift.missing_share import MissingShare
 from harness.drift.psi import Psi
 from harness.drift.total_variation import TotalVariation
 from harness.records.drift import DayCounts
@@ -115,3 +117,11 @@ def test_by_days_a_true_change_is_found():
         pair = pair_of(reference, current + 1.5, days=days)
         found.append([s.read(pair).p_value < 0.05 for s in (Psi(), JensenShannon(), KolmogorovSmirnov())])
     assert (np.mean(found, axis=0) > 0.9).all()
+
+
+def test_where_all_rows_are_alike_there_is_no_test_by_days_either():
+    days = np.repeat(np.arange(10), 4), np.repeat(np.arange(10, 20), 4)
+    numbers, texts = pair_of(np.ones(40), np.ones(40), days=days), pair_of(["1"] * 40, ["1"] * 40, days=days, is_label=True)
+    readings = [Psi().read(numbers), MissingShare().read(numbers), ChiSquare().read(texts), BaseRate().read(texts)]
+    assert [(reading.value, reading.p_value) for reading in readings] == [(0.0, None)] * 4
+    assert all("no test" in reading.note for reading in readings)

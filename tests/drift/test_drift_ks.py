@@ -179,3 +179,15 @@ def test_by_days_missing_values_are_in_neither_distribution():
         assert statistic.read(pair_of(reference, current, days=days)).p_value == full.p_value
     alike = np.where(np.arange(120) % 20 < 10, reference, np.nan)
     assert KolmogorovSmirnov().read(pair_of(reference, alike, days=days)).p_value == 1.0
+
+
+def test_by_days_what_the_bins_cannot_show_is_tested_by_rows_and_said_so():
+    """Ones are 3 rows in 10 of the reference: all its deciles are 0 or 1, and one bin holds both."""
+    days = np.repeat(np.arange(12), 10), np.repeat(np.arange(12, 24), 10)
+    reference, current = np.tile([0.0] * 7 + [1.0] * 3, 12), np.tile([0.0] * 2 + [1.0] * 8, 12)
+    pair = pair_of(reference, current, bins=Bins(edges=(0.0, 1.0)), days=days)
+    for statistic in (KolmogorovSmirnov(), Wasserstein()):
+        found = statistic.read(pair)
+        assert found.value == pytest.approx(0.5)
+        assert found.p_value == statistic.read(dataclasses.replace(pair, days=None)).p_value < 1e-6
+        assert "rows treated as independent" in found.note
