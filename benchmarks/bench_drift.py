@@ -3,15 +3,15 @@
 python benchmarks/bench_drift.py
 python -m venv PEERS && PEERS/bin/pip install -r benchmarks/peers_drift/requirements.txt
 python benchmarks/bench_drift.py --peers PEERS/bin/python
+python benchmarks/bench_drift.py --parquet 10000000
 
 Seeded float64 columns, a quarter each normal, lognormal, whole numbers and shifted normal, the same number of rows on both sides. Ours, on
 the path of `harness drift`, without p-values: PSI and Jensen-Shannon distance in deciles of the reference with below, above and missing,
-exact Kolmogorov-Smirnov and exact Wasserstein-1. SciPy:
-`ks_2samp(method="asymp")` and `wasserstein_distance`, so two of the four, and the p-value that
-`ks_2samp` cannot leave out. NannyML: Jensen-Shannon, Kolmogorov-Smirnov and Wasserstein,
-the latter two in 10,000 bins from 10,000 rows on. Evidently: `ValueDrift` by psi, jensenshannon, ks and wasserstein. Data in memory for all,
-columns over the same number of threads where the caller has a say (ours, SciPy), answers of ours equal to SciPy's (KS to 1e-12,
-Wasserstein to 1e-9) before any time is taken, best of the repeats, interleaved; NannyML and Evidently once, each in a process of its own.
+exact Kolmogorov-Smirnov and exact Wasserstein-1. SciPy: `wasserstein_distance` and `ks_2samp(method="asymp")`, two of the four, and the
+p-value that the latter cannot leave out. NannyML: Jensen-Shannon, Kolmogorov-Smirnov and Wasserstein, the latter two in 10,000 bins from
+10,000 rows on. Evidently: `ValueDrift` by psi, jensenshannon, ks and wasserstein. Data in memory for all; ours and SciPy's columns over the
+same number of threads, the others' libraries limited to it; answers of ours equal to SciPy's (KS to 1e-12, Wasserstein to 1e-9) before any
+time is taken; best of the repeats, interleaved; NannyML and Evidently once, each in a process of its own.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import argparse
 import json
 import os
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -142,6 +143,76 @@ def print_parts(columns: list[Column], index: RowIndex, groups: CellGroups) -> N
         print(f"  {name:<20}{(time.process_time() - start) / len(columns) * 1e3:>7.2f} ms CPU a column", flush=True)
 
 
+REPLAY = """name: bench
+path: {path}
+task: binary
+label: label
+labels: null
+positive: 1
+features: [{features}]
+where: null
+timestamp: time
+slices: {{columns: [], crosses: []}}
+windows: null
+weight: null
+cluster: null
+id: id
+rows_per_request: 1
+production: null
+training: null
+reference: {{from: 2024-01-01, until: 2024-01-02}}
+tuning: null
+label_maturity: null
+contract: null
+limit: null
+nan: pass
+"""
+
+
+def write_log(path: Path, n_rows: int, n_columns: int) -> None:
+    """Write a log with pyarrow's defaults (Snappy), a million rows at a time: float32 columns, half of the rows on each of two days."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    rng, day_ms = np.random.default_rng(0), 86_400_000
+    first_ms, writer = int(np.datetime64("2024-01-01", "ms").astype(int)), None
+    for start in range(0, n_rows, 1_000_000):
+        rows = np.arange(start, min(start + 1_000_000, n_rows))
+        times = first_ms + rows * (2 * day_ms) // n_rows
+        columns = {"id": rows, "time": times.astype("datetime64[ms]"), "label": rng.integers(0, 2, len(rows)).astype(np.int8)}
+        columns |= {f"c{column}": rng.normal(size=len(rows)).astype(np.float32) for column in range(n_columns)}
+        table = pa.table(columns)
+        writer = writer or pq.ParquetWriter(path, table.schema)
+        writer.write_table(table)
+    writer.close()
+
+
+def time_log(n_rows: int, n_columns: int, option: str) -> None:
+    """Time `harness drift` over a log of so many rows, start of the process and all, and pyarrow's decoding of the same columns."""
+    import pyarrow.parquet as pq
+
+    names = [f"c{column}" for column in range(n_columns)]
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        write_log(folder / "log.parquet", n_rows, n_columns)
+        (folder / "conf" / "replay").mkdir(parents=True)
+        conf = REPLAY.format(path=folder / "log.parquet", features=", ".join(names))
+        (folder / "conf" / "replay" / "bench.yaml").write_text(conf)
+        start = time.perf_counter()
+        n_read = sum(len(batch) for batch in pq.ParquetFile(folder / "log.parquet").iter_batches(1 << 20, columns=names))
+        decode_s = time.perf_counter() - start
+        command = "import sys; from harness.cli import main; sys.exit(main())"
+        folders = [f"results_dir={folder / 'results'}", f"cache_dir={folder / 'cache'}"]
+        arguments = ["drift", "--config-dir", str(folder / "conf"), "replay=bench", f"drift={option}", *folders]
+        start = time.perf_counter()
+        done = subprocess.run([sys.executable, "-c", command, *arguments], capture_output=True, text=True, check=False)
+        seconds = time.perf_counter() - start
+    if done.returncode not in (0, 1, 3):
+        raise SystemExit(f"harness drift ended with {done.returncode}: {done.stderr.strip() or done.stdout.strip()}")
+    print(f"{n_read:,} rows x {n_columns} float32 columns, drift={option}, load {os.getloadavg()[0]:.1f}")
+    print(f"harness drift {seconds:.2f} s, pyarrow decode {decode_s:.2f} s, ratio {seconds / decode_s:.1f}")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, default=500_000, help="of either side")
@@ -150,7 +221,12 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--scipy-repeats", type=int, default=5)
     parser.add_argument("--peers", metavar="PYTHON", help="interpreter of an environment with NannyML and Evidently")
+    parser.add_argument("--parquet", type=int, metavar="ROWS", help="instead: time the command over a Parquet log of so many rows")
+    parser.add_argument("--option", default="standard", help="of conf/drift/, with --parquet")
     options = parser.parse_args()
+    if options.parquet:
+        time_log(options.parquet, options.columns, options.option)
+        return
     reference, current = make_columns(options.rows, options.columns)
     columns = [
         Column(f"c{at}", "double", "double", "number", np.concatenate(sides))

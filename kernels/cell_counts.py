@@ -72,7 +72,7 @@ def cell_counts(codes: Any, ids: Any, n_cells: int, recode: Any, n_bins: int, *,
     """
     codes, _, ids = ready_rows(codes, None, ids, ("int32",))
     recode = np.ascontiguousarray(recode, np.int32)
-    if recode.size and not (0 <= int(recode.min()) and int(recode.max()) < n_bins - 1):
+    if recode.size and (int(recode.min()) < 0 or int(recode.max()) > n_bins - 2):
         raise ValueError(f"recode holds {int(recode.min())}..{int(recode.max())}; wanted 0..{n_bins - 2}, as the last bin is missing")
     n_rows, n_columns = (int(size) for size in ids.shape)
     arguments = (codes, ids, n_cells, recode)
@@ -117,7 +117,9 @@ def ready_rows(values: Any, is_missing: Any, ids: Any, dtypes: Sequence[str]) ->
             raise TypeError(f"{name} has dtype {array.dtype}; wanted {' or '.join(wanted)}: convert it once, when it is read")
     n_rows = int(values.shape[0])
     if len(values.shape) != 1 or len(ids.shape) != 2 or int(ids.shape[0]) != n_rows or int(is_missing.shape[0]) not in (0, n_rows):
-        raise ValueError(f"values, is_missing, ids have shapes {values.shape}, {is_missing.shape}, {ids.shape}; wanted (n,), (n,), (n, columns)")
+        raise ValueError(
+            f"values, is_missing, ids have shapes {values.shape}, {is_missing.shape}, {ids.shape}; wanted (n,), (n,), (n, columns)"
+        )
     if is_on_cuda(values):
         return values, is_missing, ids
     return _frozen(values), _frozen(is_missing), _frozen(ids)

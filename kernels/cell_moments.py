@@ -202,7 +202,9 @@ def _filled_tables(arguments: tuple[Any, ...], n_cells: int, n_bins: int, n_thre
 def _tally_of_table(table: NDArray[np.float64], n_cells: int, n_bins: int) -> CellTally:
     records = table[: (n_cells + 1) * _n_words(n_bins)].reshape(n_cells + 1, -1)
     if records[-1, FIRST_COUNTER:].any():
-        raise ValueError(f"ids hold cells beyond the {len(records) - 1} of the grid; wanted -1..{len(records) - 2}: they are of another log")
+        raise ValueError(
+            f"ids hold cells beyond the {len(records) - 1} of the grid; wanted -1..{len(records) - 2}: they are of another log"
+        )
     records = records[:-1]
     n = records[:, N].astype(np.int64)
     with np.errstate(over="ignore", invalid="ignore"):  # squares beyond float64: m2 is then inf or NaN, and the docstring says so
@@ -233,7 +235,7 @@ def merge(a: CellTally, b: CellTally) -> CellTally:
 def merge_cells(tally: CellTally, groups: Sequence[NDArray[np.int64]]) -> CellTally:
     """Return the tally in which cell g holds the rows of all cells `groups[g]` together.
 
-    Formula: mean = sum n_i mean_i / n, corrected by sum n_i (mean_i - mean) / n; m2 = sum m2_i + sum n_i (mean_i - mean)^2.
+    Formula: mean = sum n_i mean_i / n; m2 = sum m2_i + sum n_i (mean_i - mean)^2.
     Source: Chan, Golub & LeVeque 1983, as `merged_moments`, for any number of parts.
 
     >>> tally = cell_moments(np.array([1.0, 3.0, 8.0]), np.array([[0], [1], [1]], np.int32), 2, (0.0, 9.0))
@@ -251,8 +253,7 @@ def merge_cells(tally: CellTally, groups: Sequence[NDArray[np.int64]]) -> CellTa
     total = np.add.reduceat(n, firsts)
     share = n / np.repeat(np.maximum(total, 1), lengths)
     with np.errstate(over="ignore", invalid="ignore"):
-        rough = np.add.reduceat(share * mean, firsts)
-        centre = rough + np.add.reduceat(share * (mean - np.repeat(rough, lengths)), firsts)
+        centre = np.add.reduceat(share * mean, firsts)
         between = np.add.reduceat(n * (mean - np.repeat(centre, lengths)) ** 2, firsts)
         moments = RowMoments(total, centre, np.add.reduceat(m2, firsts) + between)
     nothing = np.zeros((1, tally.counts.shape[1]), np.int64)

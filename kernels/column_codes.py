@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -80,7 +81,7 @@ def thresholds_of(edges: Sequence[float], dtype: Any) -> Thresholds:
     ValueError
         Fewer than two edges, edges that do not ascend, or NaN.
 
-    >>> thresholds_of((0.5, 2.0, 3.5), np.int64).starts.tolist()[:2], thresholds_of((0.5, 2.0, 3.5), np.int64).last
+    >>> thresholds_of((0.5, 2.0, 3.5), np.int64).starts.tolist(), int(thresholds_of((0.5, 2.0, 3.5), np.int64).last)
     ([1, 2], 3)
     """
     _check(edges)
@@ -94,8 +95,10 @@ def thresholds_of(edges: Sequence[float], dtype: Any) -> Thresholds:
 def _check(edges: Sequence[float]) -> None:
     if len(edges) < 2:
         raise ValueError(f"{len(edges)} edges of bins; wanted at least two: of a constant, its value twice")
-    if not all(a < b for a, b in zip(edges[:-1], edges[1:-1], strict=False)) or not edges[-2] <= edges[-1]:
-        raise ValueError(f"edges of bins are {', '.join(map(str, edges))}; wanted ascending numbers, of which only the last two may be equal")
+    if not all(a < b for a, b in pairwise(edges[:-1])) or not edges[-2] <= edges[-1]:
+        raise ValueError(
+            f"edges of bins are {', '.join(map(str, edges))}; wanted ascending numbers, of which only the last two may be equal"
+        )
 
 
 def _float_at_or_above(edge: float) -> float:

@@ -117,11 +117,18 @@ def targets(data: Any) -> Iterator[str]:
             yield from targets(item)
 
 
-def wrong_target(group: str, target: str) -> str | None:
+def placed_targets(group: str, data: Any) -> Iterator[tuple[str, str]]:
+    """Yield every `_target_` of an option with the kind of plug-in that belongs there: in `drift` the key above says it."""
+    kinds = {"review": "gates"}
+    parts = [(key, data[key]) for key in data] if group == "drift" else [(kinds.get(group, group), data)]
+    for kind, part in parts:
+        yield from ((kind, target) for target in targets(part))
+
+
+def wrong_target(kind: str, target: str) -> str | None:
     """Say what is wrong with the target of an option, or None."""
-    kind = "gates" if group == "review" else group
     if kind not in PLUGIN_BASES:
-        return f"{group} takes no _target_"
+        return f"{kind} takes no _target_"
     module, _, name = target.rpartition(".")
     base_module, _, base_name = PLUGIN_BASES[kind].rpartition(".")
     base = getattr(importlib.import_module(base_module), base_name)
@@ -199,7 +206,7 @@ def test_an_option_says_what_it_is_and_names_a_class_of_its_group(option: str) -
     group = option.split("/")[0]
     assert group == "config.yaml" or group in GROUPS
     assert not lacks_comment(text)
-    assert [wrong for target in targets(yaml.safe_load(text)) if (wrong := wrong_target(group, target))] == []
+    assert [wrong for kind, target in placed_targets(group, yaml.safe_load(text)) if (wrong := wrong_target(kind, target))] == []
 
 
 @pytest.mark.parametrize("option", [option for option in OPTIONS if option.startswith("metrics/")])
@@ -210,19 +217,29 @@ def test_a_metric_option_has_a_node_of_its_own(option: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("group", "target", "said"),
+    ("kind", "target", "said"),
     [
         ("metrics", "harness.metrics.auc.np", "not a class defined"),
         ("metrics", "harness.metrics.auc.Metric", "not a class defined"),
         ("metrics", "harness.metrics.metric.Metric", "not a Metric"),
         ("metrics", "harness.gain.value_matrix.ValueMatrix", "not a Metric"),
         ("gain", "harness.metrics.auc.Auc", "not a GainRule"),
-        ("review", "harness.metrics.auc.Auc", "not a Gate"),
+        ("gates", "harness.metrics.auc.Auc", "not a Gate"),
+        ("statistics", "harness.drift.statistic.DriftStatistic", "not a DriftStatistic"),
+        ("statistics", "harness.drift.sigma.DriftStatistic", "not a class defined"),
+        ("gates", "harness.drift.psi.Psi", "not a Gate"),
         ("price", "harness.metrics.auc.Auc", "takes no _target_"),
     ],
 )
-def test_a_planted_target_is_found(group: str, target: str, said: str) -> None:
-    assert said in str(wrong_target(group, target))
+def test_a_planted_target_is_found(kind: str, target: str, said: str) -> None:
+    assert said in str(wrong_target(kind, target))
+
+
+def test_the_place_of_a_target_says_what_it_must_be() -> None:
+    drift = {"name": "x", "statistics": {"psi": {"_target_": "a.B"}}, "gates": {"g": {"_target_": "c.D"}}, "columns": {"_target_": "e.F"}}
+    assert list(placed_targets("drift", drift)) == [("statistics", "a.B"), ("gates", "c.D"), ("columns", "e.F")]
+    assert list(placed_targets("review", {"gates": {"g": {"_target_": "c.D"}}})) == [("gates", "c.D")]
+    assert list(placed_targets("metrics", {"_target_": "a.B"})) == [("metrics", "a.B")]
 
 
 def test_a_target_deep_in_an_option_is_found() -> None:

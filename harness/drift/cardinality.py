@@ -87,7 +87,8 @@ def _bits(values: NDArray[Any]) -> NDArray[np.uint64]:
     if values.dtype.kind == "f":
         return (values.astype(np.float64) + 0.0).view(np.uint64)  # adding 0 turns -0 into 0
     near = values.astype(np.float64)
-    is_exact = (np.abs(near) <= 2.0**53) | (np.abs(near) < 2.0**63) & (np.clip(near, -(2.0**62), 2.0**62).astype(np.int64) == values)
+    fits = near < 2.0**63  # what rounds up to 2**63 has no int64
+    is_exact = fits & (np.where(fits, near, 0.0).astype(np.int64) == values)
     return np.where(is_exact, (near + 0.0).view(np.uint64), values.view(np.uint64))
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.drift.bins import DECILES, category_bins, number_bins, present_values, recode_to
+from harness.drift.bins import DECILES, category_bins, has_shared_rows, number_bins, present_values, recode_to
 from harness.drift.cell_groups import CellGroups
 from harness.drift.row_index import RowIndex, Rows
 from harness.drift.stored_reference import StoredReference
@@ -50,7 +50,7 @@ def tabulate(
     bins
         Of a stored profile; None: the reference rows' own, or the current rows' where there is no reference.
     max_categories
-        Counted one by one where `bins` is None.
+        Counted one by one, those that a stored profile names among them.
     """
     if column.kind == "none":
         return _nothing(groups)
@@ -75,11 +75,12 @@ def _categories(
         reference, current = (np.bincount(codes[rows] + 1, minlength=n + 1)[1:] for rows in index.sides)
         bins, recode = category_bins(column, reference, current, max_categories)
     else:
-        bins, recode = recode_to(bins, column.categories)
+        counts = np.bincount(codes[index.sides[CURRENT_SIDE]] + 1, minlength=len(column.categories) + 1)[1:]
+        bins, recode = recode_to(bins, column.categories, counts, max_categories)
     cells = index.cells
     by_cell = cell_counts(codes, cells.ids, cells.n_cells, recode, bins.n_bins, n_threads=n_threads)
-    counts = groups.summed(by_cell)
-    return ColumnTables(bins, counts, _rows_only(counts), by_cell[: groups.n_time], recode)
+    summed = groups.summed(by_cell)
+    return ColumnTables(bins, summed, _rows_only(summed), by_cell[: groups.n_time], recode)
 
 
 def _rows_only(counts: NDArray[np.int64]) -> CellMoments:
@@ -93,7 +94,9 @@ def _numbers(column: Column, values: NDArray[Any], index: RowIndex, groups: Cell
 
     if bins is None:
         first = REFERENCE_SIDE if index.rows.n_reference else CURRENT_SIDE
-        bins = number_bins(exact_quantiles(taken(column, index.sides[first]), DECILES, n_threads=n_threads))
+        own = taken(column, index.sides[first])
+        whole_ends = (int(own.min()), int(own.max())) if own.dtype.kind == "i" and len(own) else None
+        bins = number_bins(exact_quantiles(own, DECILES, n_threads=n_threads), whole_ends)
     cells = index.cells
     tally = cell_moments(values, cells.ids, cells.n_cells, bins.edges, is_missing=column.is_missing, n_threads=n_threads)
     whole = merge_cells(tally, groups.members)
@@ -174,7 +177,7 @@ class PairMaker:
         m, counts = self.tables.moments, self.tables.counts[group]
         n = int(m.n_rows[group] - m.n_missing[group] - m.n_infinite[group])
         is_number = self.column.kind in ("number", "time")
-        if n_distinct is None and not is_number and not self._has_other(counts):
+        if n_distinct is None and not is_number and not has_shared_rows(self.tables.bins, counts):
             n_distinct = float((counts[:-1] > 0).sum())
         return Sample(
             n_rows=int(m.n_rows[group]),
@@ -188,10 +191,6 @@ class PairMaker:
             n_distinct=n_distinct,
             values=(lambda: taken(self.column, rows())) if is_number else None,
         )
-
-    def _has_other(self, counts: NDArray[np.int64]) -> bool:
-        is_shared = len(self.tables.recode) > self.tables.bins.n_bins - 1
-        return bool(is_shared and counts[-2] > 0)
 
     def _pair(self, reference: Sample, current: Sample, days: DayCounts | None = None, windows: tuple[Sample, ...] = ()) -> ColumnPair:
         is_ordered = reference.values is not None and current.values is not None

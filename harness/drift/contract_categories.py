@@ -10,7 +10,7 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.drift.contract_rows import CurrentRows, value_text
+from harness.drift.contract_rows import CurrentRows, share_text, value_text
 from harness.records.contract import ColumnRule, Violation
 
 MAX_SPELLED = 10_000  # values of a reference that is still a vocabulary; beyond it are free texts, whose spellings mean nothing
@@ -29,7 +29,7 @@ def check_categories(rule: ColumnRule, current: CurrentRows) -> Violation | None
         return None
     expected = f"one of {_list(rule.categories)}"
     if rule.max_unseen_share:
-        expected += f" in all but {rule.max_unseen_share:g} of the rows"
+        expected += f" in all but {share_text(rule.max_unseen_share)} of the rows"
     return _unseen(current, expected, counted, rule.categories, at)
 
 

@@ -26,7 +26,7 @@ class CurrentRows:
     column : Column
         All rows of both sides.
     rows : ComparedRows
-        Which side each row is on, and its number in the files; where that was not kept, a row is shown by its place among the compared rows.
+        Which side each row is on, and its number in the log; where that was not kept, a row is shown by its place among the compared rows.
     cells : DriftCells
         Which window each row is in.
     """
@@ -118,13 +118,27 @@ class CurrentRows:
         `window` is the first one in which it is broken where that is not the first of the rows; `more` ends the sentence.
         """
         shown = at[:N_EXAMPLES]
-        numbers = self.index[shown] if self.rows.row_numbers is None else self.rows.row_numbers[self.index[shown]]
+        word, numbers = ("row", self.index[shown]) if self.rows.row_numbers is None else ("log row", self.rows.row_numbers[self.index[shown]])
         rows, examples = tuple(int(number) for number in numbers), tuple(self.text_at(int(i)) for i in shown)
         window = window or self.first_window(at)
         since = f", first in window {window}" if window else ""
-        which = "; ".join(f"row {row}: {text}" for row, text in zip(rows, examples, strict=True))
+        which = "; ".join(f"{word} {row:,}: {text}" for row, text in zip(rows, examples, strict=True))
         sentence = f"{self.column.name}: expected {expected}, found {found}: {len(at):,} of {self.n:,} current rows{since} ({which}){more}"
         return Violation(self.column.name, check, expected, found, len(at), window, rows, examples, sentence)
+
+
+def present_values(column: Column, rows: NDArray[np.intp] | slice) -> NDArray[Any]:
+    """Return the values, or codes, of some rows of a column that have one, in the order of the log.
+
+    Examples
+    --------
+    >>> present_values(Column("x", "double", "double", "number", np.array([4.0, np.nan, 2.0, 1.0])), slice(0, 3))
+    array([4., 2.])
+    """
+    stored = column.codes if column.kind == "category" else column.values
+    assert stored is not None, f"{column.name}: a {column.kind} without values"
+    missing = _says_missing(stored[rows]) if column.is_missing is None else column.is_missing[rows]
+    return np.asarray(stored[rows][~missing] if missing.any() else stored[rows])
 
 
 def value_text(column: Column, value: Any) -> str:
@@ -153,6 +167,21 @@ def time_text(microseconds: float) -> str:
         return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=int(microseconds))).replace(tzinfo=None).isoformat()
     except OverflowError:
         return f"{int(microseconds)} us"
+
+
+def share_text(share: float, unlike: float | None = None) -> str:
+    """Write a share of rows as per cent, to three digits, or to as many as tell it from another one.
+
+    Examples
+    --------
+    >>> share_text(0.00501979), share_text(0.010001, unlike=0.01), share_text(1.0)
+    ('0.502 %', '1.0001 %', '100 %')
+    """
+    for digits in range(3, 17):
+        text, other = (None if s is None else f"{100 * s:.{digits}g} %" for s in (share, unlike))
+        if text != other or share == unlike:
+            break
+    return str(text)
 
 
 def _stretch(index: NDArray[np.intp]) -> slice | NDArray[np.intp]:

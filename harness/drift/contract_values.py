@@ -8,10 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.drift.contract_rows import CurrentRows, number_text, time_text
+from harness.drift.contract_rows import CurrentRows, number_text, share_text, time_text
 from harness.records.contract import ColumnRule, Violation
 from harness.records.profile import ColumnProfile
 
+_PIECE = 1 << 16  # values at a time: what falls does so early
+_MIN_RISING = 100  # rows: fewer are in order by luck
 _HINTED, _MIN_HINTED = (100.0, 1000.0), 100  # factors of shares and thousandths; values outside that are enough to speak of
 
 
@@ -22,10 +24,10 @@ def check_missing(rule: ColumnRule, current: CurrentRows) -> Violation | None:
     share = len(at) / current.n
     if share <= rule.max_missing_share:
         return None
-    expected = f"at most {rule.max_missing_share:.6g} of the rows without a value" if rule.max_missing_share else "a value in every row"
-    return current.violation(
-        "missing", expected, f"{share:.6g} of the rows without one", at, _first_above(current, at, rule.max_missing_share)
-    )
+    limit = rule.max_missing_share
+    expected = f"at most {share_text(limit)} of the rows without a value" if limit else "a value in every row"
+    found = f"{share_text(share, unlike=limit)} of the rows without one"
+    return current.violation("missing", expected, found, at, _first_above(current, at, limit))
 
 
 def _first_above(current: CurrentRows, at: NDArray[np.intp], limit: float) -> str | None:
@@ -116,8 +118,7 @@ def check_unique(current: CurrentRows) -> Violation | None:
 
 def _repeats(values: NDArray[Any]) -> NDArray[np.intp]:
     """Return the places, ascending, of the values that repeat an earlier one."""
-    in_order = np.sort(values)
-    if not (in_order[1:] == in_order[:-1]).any():
+    if all_differ(values):
         return np.zeros(0, dtype=np.intp)
     order = np.argsort(values)
     in_order = values[order]
@@ -125,6 +126,18 @@ def _repeats(values: NDArray[Any]) -> NDArray[np.intp]:
     repeats = np.ones(len(values), dtype=np.bool_)
     repeats[np.minimum.reduceat(order, starts)] = False  # the first row of each value
     return np.flatnonzero(repeats)
+
+
+def all_differ(values: NDArray[Any]) -> bool:
+    """Say whether no value [n] stands twice; missing ones must have been taken out.
+
+    Examples
+    --------
+    >>> all_differ(np.array([7, 1, 3, 2])), all_differ(np.array([7, 1, 3, 7]))
+    (True, False)
+    """
+    in_order = np.sort(values)
+    return not bool((in_order[1:] == in_order[:-1]).any())
 
 
 def check_monotone(current: CurrentRows) -> Violation | None:
@@ -147,4 +160,15 @@ def never_falls(values: NDArray[Any]) -> bool:
     >>> never_falls(np.array([1, 1, 3, 7]))
     True
     """
-    return not bool((values[1:] < values[:-1]).any())
+    return not any(bool((values[i + 1 : i + _PIECE + 1] < values[i : min(i + _PIECE, len(values) - 1)]).any()) for i in range(0, len(values), _PIECE))
+
+
+def rises(values: NDArray[Any]) -> bool:
+    """Say whether values [n] of 100 rows or more differ and never fall from one to the next, as counters and numbers of months do; none may be missing.
+
+    Examples
+    --------
+    >>> rises(np.repeat([3, 4], 50)), rises(np.repeat([4, 3], 50)), rises(np.repeat(3, 100)), rises(np.array([3, 4]))
+    (True, False, False, False)
+    """
+    return len(values) >= _MIN_RISING and bool(values[0] < values[-1]) and never_falls(values)

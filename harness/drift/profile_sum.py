@@ -39,7 +39,7 @@ def added_profiles(a: ColumnProfile, b: ColumnProfile) -> ColumnProfile:
         counts=counts,
         quantiles=None
         if a.quantiles is None
-        else histogram_quantiles(a.bins, counts[0], float(moments.minimum[0]), float(moments.maximum[0])),
+        else histogram_quantiles(a.bins, counts[0], float(moments.minimum[0]), float(moments.maximum[0]), int(moments.n_infinite[0])),
         quantile_method="histogram",
         cardinality=joined_cardinality(a.cardinality, b.cardinality),
         top=_added_top(a, b),
@@ -65,7 +65,7 @@ def _added(a: CellMoments, b: CellMoments) -> CellMoments:
     )
 
 
-def histogram_quantiles(bins: Bins, counts: NDArray[np.int64], minimum: float, maximum: float) -> NDArray[np.float64]:
+def histogram_quantiles(bins: Bins, counts: NDArray[np.int64], minimum: float, maximum: float, n_infinite: int = 0) -> NDArray[np.float64]:
     """Return the quantiles at `QUANTILES`, taking the values of a bin to lie evenly between its ends; NaN without values.
 
     Parameters
@@ -73,8 +73,24 @@ def histogram_quantiles(bins: Bins, counts: NDArray[np.int64], minimum: float, m
     counts : int64 [n_bins]
     minimum, maximum : float
         Of the finite values: the ends of the outer bins.
+    n_infinite : int
+        Rows of the outer bins that are no values. Where both outer bins hold finite values too, they are taken from both in proportion.
+
+    Examples
+    --------
+    >>> histogram_quantiles(Bins(edges=(0.0, 4.0)), np.array([0, 8, 2, 5]), 0.0, 4.0, n_infinite=2)[[0, 8, 16]].tolist()
+    [0.0, 2.0, 4.0]
     """
     own = counts[:-1].astype(np.float64)
+    if n_infinite:
+        # An outer bin holds finite values only where the minimum or the maximum is beyond the edges.
+        if minimum >= bins.edges[0]:
+            below, above = own[0], n_infinite - own[0]
+        elif maximum <= bins.edges[-1]:
+            below, above = n_infinite - own[-1], own[-1]
+        else:
+            below, above = (n_infinite * part / (own[0] + own[-1]) for part in (own[0], own[-1]))
+        own[0], own[-1] = own[0] - below, own[-1] - above
     if not own.sum() or np.isnan(minimum):
         return np.full(len(QUANTILES), np.nan)
     ends = np.array([min(minimum, bins.edges[0]), *bins.edges, max(maximum, bins.edges[-1])], np.float64)

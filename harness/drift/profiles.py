@@ -62,7 +62,7 @@ def _values(
     top: tuple[tuple[str, int], ...] = ()
     if cardinality.n_distinct <= _TOP_OF_NUMBERS:
         own, counts = np.unique(values, return_counts=True)
-        top = _top(tuple(f"{v:g}" if values.dtype.kind == "f" else str(v) for v in own.tolist()), counts)
+        top = _top(tuple(str(v) for v in own), counts)  # with all digits, so that two values have two names
     return exact_quantiles(values, QUANTILES), cardinality, top
 
 

@@ -11,13 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import binom
 
-from harness.drift.contract_rows import CurrentRows, value_text
+from harness.drift.contract_rows import CurrentRows, share_text, value_text
 from harness.records.column import Column
 from harness.records.contract import ColumnRule, Violation
 from harness.records.profile import ColumnProfile
 
 MAX_CHANCE = 1e-6  # of what is claimed, in rows like the reference's: of a thousand columns by a thousand windows, one in error
-MIN_ALONE = 100  # rows of a last window that may stand for "stays"
+MIN_ALONE = 100  # rows of a last window that may stand for "stays", or of one that must vary as the reference did: rows of one moment are alike
 WITHOUT_REFERENCE = 0.5  # share of its commonest value that a column is then thought to have: 20 equal rows are beyond chance
 NULLS_BEFORE, NULLS_AFTER = 0.01, 0.5  # missing shares: of a reference that knew no nulls to speak of, and of windows that are full of them
 
@@ -53,15 +53,28 @@ def _windows(current: CurrentRows) -> _Windows:
 
 
 def varies_in_every_window(reference: ColumnProfile) -> bool:
-    """Say whether a column had more than one value in every window of its reference; windows of fewer than two values say nothing."""
+    """Say whether a column had more than one value in every window of its reference; windows of fewer than two values say nothing.
+
+    Without windows all rows of the reference are one.
+    """
     windows = _reference_windows(reference)
     return bool(windows) and all(_varies(reference, w) for w in windows)
+
+
+def n_varied_windows(reference: ColumnProfile) -> int:
+    """Return how many windows of the reference had two values or more that are there; all rows are one where there are no windows."""
+    return len(_reference_windows(reference))
+
+
+def has_windows(reference: ColumnProfile) -> bool:
+    """Say whether the reference is cut into windows."""
+    return any(name != "all" for name in reference.window_names)
 
 
 def _reference_windows(reference: ColumnProfile) -> list[int]:
     n_windows = sum(name != "all" for name in reference.window_names)
     present = reference.moments.n_rows - reference.moments.n_missing
-    return [w for w in range(1, 1 + n_windows) if present[w] >= 2]
+    return [w for w in (range(1, 1 + n_windows) if n_windows else (0,)) if present[w] >= 2]
 
 
 def _varies(reference: ColumnProfile, window: int) -> bool:
@@ -104,11 +117,12 @@ def check_constant(rule: ColumnRule, current: CurrentRows, reference: ColumnProf
     Parameters
     ----------
     rule : ColumnRule
-        `may_be_constant` false asks for single windows, `check_stays` for a value that stays.
+        `may_be_constant` false asks for single windows (all rows, where there are none), `check_stays` for a value that stays.
     current : CurrentRows
         Of a number, a time or a category.
     reference : ColumnProfile or None
-        Tells how common the value was: as many equal rows must be there as would come by chance less than once in a million.
+        Tells how common the value was: as many equal rows must be there as would come by chance less than once in a million, and a hundred where
+        they are all of one window.
 
     Returns
     -------
@@ -135,8 +149,8 @@ def _stays(windows: _Windows, current: CurrentRows, reference: ColumnProfile | N
         if windows.varies[w] or (found and current.values[windows.first[w]] != current.values[windows.first[found[0]]]):
             break
         found.insert(0, int(w))
-    if not found or (len(found) < 2 and windows.n_present[found[0]] < MIN_ALONE):
-        return []
+    if not found or (len(found) < 2 and (windows.n_present[found[0]] < MIN_ALONE or current.column.kind == "time")):
+        return []  # a log ends within a window, all of whose rows may be of one day
     share = _greatest_share(current, reference, current.values[windows.first[found[0]]])
     return found if windows.n_present[found].sum() >= _rows_needed(share) else []
 
@@ -146,7 +160,8 @@ def _single(windows: _Windows, current: CurrentRows, reference: ColumnProfile | 
     shares = {
         w: WITHOUT_REFERENCE if reference is None else _greatest_share(current, reference, current.values[windows.first[w]]) for w in filled
     }
-    enough = [w for w in filled if windows.varies[w] or windows.n_present[w] >= max(2.0, _rows_needed(shares[w]))]
+    fewest = 2 if reference is None else MIN_ALONE
+    enough = [w for w in filled if windows.varies[w] or windows.n_present[w] >= max(fewest, _rows_needed(shares[w]))]
     if not enough:
         return None, "no window has enough rows to tell one value from chance"
     constant = [w for w in enough if not windows.varies[w]]
@@ -178,8 +193,8 @@ def check_nulls(rule: ColumnRule, current: CurrentRows, reference: ColumnProfile
     if not found or (len(found) < 2 and n < MIN_ALONE) or binom.sf(k - 1, n, (n_missing + 1) / (n_rows + 2)) > MAX_CHANCE:
         return None
     at = np.flatnonzero(np.isin(windows.of_row, found) & current.missing)
-    found_text = f"{k / n:.6g} of them from window {windows.names[found[0]]} on, to the last ({_n_windows(len(found))})"
-    return current.violation("nulls", f"few rows without a value, as in the reference ({n_missing / n_rows:.6g})", found_text, at)
+    found_text = f"{share_text(k / n)} of them from window {windows.names[found[0]]} on, to the last ({_n_windows(len(found))})"
+    return current.violation("nulls", f"few rows without a value, as in the reference ({share_text(n_missing / n_rows)})", found_text, at)
 
 
 def _n_windows(n: int) -> str:

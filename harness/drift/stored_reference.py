@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from harness.drift.bins import has_shared_rows
 from harness.records.drift import Sample
 from harness.records.profile import Bins, ColumnProfile
 
@@ -46,5 +47,5 @@ class StoredReference:
             mean=float(m.mean[cell]),
             std=float(np.sqrt(m.m2[cell] / (n - 1))) if is_number and n > 1 else float("nan"),
             counts=counts,
-            n_distinct=n_distinct if n_distinct is not None or is_number else float((own[:-1] > 0).sum()),
+            n_distinct=n_distinct if n_distinct is not None or is_number or has_shared_rows(bins, counts) else float((own[:-1] > 0).sum()),
         )

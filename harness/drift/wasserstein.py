@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.drift.day_test import Counts, DayTested, day_test
-from harness.drift.kolmogorov_smirnov import bins_show, ks_test, counts_of_values
+from harness.drift.kolmogorov_smirnov import bins_show, counts_of_values, ks_test
 from harness.drift.readings import left_out, nobody, reading, undefined, unit_of
 from harness.records.column import ColumnKind
 from harness.records.drift import ColumnPair, Reading, TwoSample

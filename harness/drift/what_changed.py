@@ -14,11 +14,11 @@ _MISSING_MOVED = 0.01  # a share of missing values is named from one in a hundre
 def what_changed(pair: ColumnPair) -> str:
     """Say how the current rows of a column differ from its reference rows; empty where there is nothing to compare.
 
-    As "mean 41.2 -> 66.1 (+1.4 sd)", "UA 12.0 % -> 30.1 %, unseen: XX (1.2 %)", "missing 0.0 % -> 12.5 %".
+    As "mean 41.2 -> 66.1 (+1.4 sd)", "UA 12.0% -> 30.1%, unseen: XX (1.2%)", "missing 0.0% -> 12.5%"; of a binary label "rate 22.8% -> 24.0%".
     """
     if not pair.reference.n_rows or not pair.current.n_rows:
         return ""
-    own = _categories(pair) if pair.kind == "category" else _numbers(pair)
+    own = _rate(pair) if _is_binary_label(pair) else _categories(pair) if pair.kind == "category" else _numbers(pair)
     return ", ".join(text for text in (own, _missing(pair)) if text)
 
 
@@ -35,6 +35,19 @@ def _numbers(pair: ColumnPair) -> str:
     if before.std > 0 and not 0.8 <= after.std / before.std <= 1.25:
         text += f", sd {before.std:.4g} -> {after.std:.4g}"
     return text
+
+
+def _is_binary_label(pair: ColumnPair) -> bool:
+    """Say whether the column is a label of "0" and "1", whose rate of "1" is what a reader asks for."""
+    return pair.is_label and pair.kind == "category" and set(names_of(pair.bins)) <= {"0", "1"}
+
+
+def _rate(pair: ColumnPair) -> str:
+    names, sides = names_of(pair.bins), (pair.reference.counts[:-1], pair.current.counts[:-1])
+    if not all(counts.sum() for counts in sides):
+        return ""  # one side has no label: its rate is not known, and not 0
+    before, after = (sum(int(n) for n, name in zip(counts, names, strict=True) if name == "1") / counts.sum() for counts in sides)
+    return f"rate {before:.1%} -> {after:.1%}"
 
 
 def _days(microseconds: float) -> str:

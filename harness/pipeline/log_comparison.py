@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from harness.drift.contract_file import read_contract
 from harness.drift.profile_file import profile_of_text
 from harness.errors import ConfigError, HarnessError, ReplayError
+from harness.pipeline.column_work import LogWork, PartResult, compare_columns
 from harness.pipeline.environment import sources
-from harness.pipeline.log_drift import LogWork, compare_log
+from harness.pipeline.log_drift import put_together
 from harness.pipeline.progress import bar
 from harness.records.conf import DriftConf, ReplayConf
 from harness.records.data_evidence import DataEvidence
@@ -21,9 +24,20 @@ from harness.report.drift_frame import drift_rows_of
 from harness.runs import folder as files
 from harness.runs.findings import CONTRACT, DRIFT, PROFILE, read_findings, remove_findings
 from harness.runs.identity import code_hash, digest
-from harness.workers.child import Channel, run_child
+from harness.workers.child import Channel, Outcome, run_child
 
-_CODE = ("kernels", "drift", "replay", "slicing", "records", "stats", "pipeline/log_drift.py", "pipeline/column_names.py")
+MAX_CHILDREN = 4  # each holds a column of all rows at a time
+_CODE = (
+    "kernels",
+    "drift",
+    "replay",
+    "slicing",
+    "records",
+    "stats",
+    "pipeline/log_drift.py",
+    "pipeline/column_work.py",
+    "pipeline/column_names.py",
+)
 
 
 def log_work(replay: ReplayConf, drift: DriftConf, cache_dir: Path, folder: Path) -> LogWork:
@@ -94,25 +108,44 @@ def compare_with_reference(work: LogWork, timeout_s: float) -> LogFindings:
     if kept is not None and kept.identity == work.identity and all((work.folder / f).is_file() for f in (CONTRACT, PROFILE, DRIFT)):
         return kept
     remove_findings(work.folder)
-    with bar("drift", len(work.log.columns)) as progress:
-        outcome = run_child(_compare, (work,), timeout_s, None, progress)
-    if outcome.status == "ok":
-        findings, trouble = outcome.value
-        if trouble is not None:
-            raise trouble
-        found: LogFindings = findings
-        return found
-    if outcome.status == "timed_out":
-        raise ReplayError(f"drift: {outcome.reason}; raise timeout_s, or compare fewer columns (drift.columns)")
-    raise RuntimeError(f"drift: {outcome.reason}")
+    n_parts = max(1, min(MAX_CHILDREN, thread_count(), len(work.log.columns)))
+    with bar("drift", len(work.log.columns)) as progress, ThreadPoolExecutor(n_parts) as pool:
+        done = [0] * n_parts
+
+        def run(part: int) -> Outcome:
+            def on_columns(n: int) -> None:
+                done[part] = n
+                progress(sum(done))
+
+            return run_child(_compare, (work, part, n_parts), timeout_s, None, on_columns)
+
+        outcomes = list(pool.map(run, range(n_parts)))
+    return put_together(work, [_part_of(outcome) for outcome in outcomes])
 
 
-def _compare(channel: Channel, work: LogWork) -> tuple[LogFindings | None, HarnessError | None]:
+def thread_count() -> int:
+    """Return how many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _compare(channel: Channel, work: LogWork, part: int, n_parts: int) -> tuple[PartResult | None, HarnessError | None]:
     """Hand a refusal over as what it is: the parent knows its exit code."""
     try:
-        return compare_log(channel, work), None
+        return compare_columns(channel, work, part, n_parts), None
     except HarnessError as trouble:
         return None, trouble
+
+
+def _part_of(outcome: Outcome) -> PartResult:
+    if outcome.status == "timed_out":
+        raise ReplayError(f"drift: {outcome.reason}; raise timeout_s, or compare fewer columns (drift.columns)")
+    if outcome.status != "ok":
+        raise RuntimeError(f"drift: {outcome.reason}")
+    part, trouble = outcome.value
+    if trouble is not None:
+        raise trouble
+    found: PartResult = part
+    return found
 
 
 def data_evidence(folder: Path, findings: LogFindings | None, reason: str | None = None) -> DataEvidence:

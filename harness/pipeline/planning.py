@@ -98,7 +98,22 @@ def _own_identity(variant: VariantConf, plan: ScoringPlan, conf: SweepConf, rows
     scores = digest(*how, rows_key, code_hash(sources(*_SCORES_CODE)))
     rule = repr(conf.gain) if variant.threshold.maximise else None
     metrics = [repr(m) for m in conf.metrics]
-    code = code_hash(sources("kernels", "tallies", "metrics", "gain", "records", "stats", "compare", "drift", "report", *_QUALITY_CODE))
+    code = code_hash(
+        sources(
+            "kernels",
+            "tallies",
+            "metrics",
+            "gain",
+            "records",
+            "stats",
+            "compare",
+            "drift",
+            "drift/evidently",
+            "drift/nannyml",
+            "report",
+            *_QUALITY_CODE,
+        )
+    )
     quality = digest(
         scores,
         replay_key,

@@ -16,9 +16,9 @@ from harness.config import Composer, compose_sweep
 from harness.cost.traffic import traffic_from
 from harness.meters.machine import capture
 from harness.pipeline import environment, reports
+from harness.pipeline.column_work import LogWork
 from harness.pipeline.evaluate import evaluate
 from harness.pipeline.log_comparison import compare_with_reference, log_work, why_not_compared
-from harness.pipeline.log_drift import LogWork
 from harness.pipeline.missing import write_missing_labels
 from harness.pipeline.money import price_of
 from harness.pipeline.planning import Plan, members_of, plan_sweep

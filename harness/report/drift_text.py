@@ -65,10 +65,17 @@ def drift_line(findings: LogFindings) -> str:
         f" ({', '.join(moved[:5])}{', …' if moved[5:] else ''})" if moved else ""
     )
     for label in labels:
-        state = "drifted" if label.drifted else "did not drift" if label.drifted is not None else "could not be compared"
-        over_time = f" in {label.n_windows_drifted} of {label.n_windows} windows" if label.n_windows and label.n_windows_drifted else ""
-        text += f"; label {label.column} {state}{over_time}" + (f": {label.changed}" if label.changed else "")
+        text += f"; label {_label_text(label)}"
     return text
+
+
+def _label_text(label: ColumnFinding) -> str:
+    state = "drifted" if label.drifted else "did not drift" if label.drifted is not None else "could not be compared"
+    changed = f" ({label.changed})" if label.changed else ""
+    if not label.n_windows:
+        return f"{label.column} {state}{changed}"
+    joint = "and" if label.drifted else "but" if label.n_windows_drifted else "nor"
+    return f"{label.column} {state} over all rows{changed}, {joint} in {label.n_windows_drifted or 'any'} of {label.n_windows} windows"
 
 
 def contract_sentences(findings: LogFindings) -> list[str]:

@@ -266,7 +266,7 @@ def test_a_drift_option_is_not_taken_in_silence(harness: Harness, world: World, 
     (tmp_path / "mine" / "drift").mkdir(parents=True)
     (tmp_path / "mine" / "drift" / "standard.yaml").write_text("name: standard\n")
     args = [*world.args(tmp_path / "results", "drift=standard", sweep=None), "--config-dir", str(tmp_path / "mine")]
-    assert_refused(harness(args), ["no drift report in this version", "drift=none"], tmp_path / "results")
+    assert_refused(harness(args), ["drift.statistics: not given; add it"], tmp_path / "results")
 
 
 def test_debug_shows_the_traceback_and_keeps_the_exit_code(harness: Harness, world: World, tmp_path: Path) -> None:

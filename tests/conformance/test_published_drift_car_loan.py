@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from harness.drift.nannyml_jensen_shannon import NannymlJensenShannon
-from harness.drift.nannyml_ks import NannymlKs
-from harness.drift.nannyml_statistic import NannymlStatistic
+from harness.drift.nannyml.jensen_shannon import NannymlJensenShannon
+from harness.drift.nannyml.ks import NannymlKs
+from harness.drift.nannyml.statistic import NannymlStatistic
 from harness.records.drift import ColumnPair, Reading
 from tests.support.column_pairs import decile_bins, pair_of
 

@@ -14,15 +14,15 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.drift.evidently_chi_square import EvidentlyChiSquare
-from harness.drift.evidently_default import EvidentlyChoice, default_choice
-from harness.drift.evidently_jensen_shannon import EvidentlyJensenShannon
-from harness.drift.evidently_kl import EvidentlyKl
-from harness.drift.evidently_ks import EvidentlyKs
-from harness.drift.evidently_psi import EvidentlyPsi
-from harness.drift.evidently_statistic import EvidentlyStatistic, has_more_values_than
-from harness.drift.evidently_wasserstein import EvidentlyWasserstein
-from harness.drift.evidently_z_test import EvidentlyZTest
+from harness.drift.evidently.chi_square import EvidentlyChiSquare
+from harness.drift.evidently.default import EvidentlyChoice, default_choice
+from harness.drift.evidently.jensen_shannon import EvidentlyJensenShannon
+from harness.drift.evidently.kl import EvidentlyKl
+from harness.drift.evidently.ks import EvidentlyKs
+from harness.drift.evidently.psi import EvidentlyPsi
+from harness.drift.evidently.statistic import EvidentlyStatistic, has_more_values_than
+from harness.drift.evidently.wasserstein import EvidentlyWasserstein
+from harness.drift.evidently.z_test import EvidentlyZTest
 from harness.plugins import build_all
 from harness.records.drift import ColumnPair, Reading
 from harness.records.profile import Bins

@@ -16,12 +16,12 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.drift.nannyml_chi_square import NannymlChiSquare
-from harness.drift.nannyml_hellinger import NannymlHellinger
-from harness.drift.nannyml_jensen_shannon import NannymlJensenShannon
-from harness.drift.nannyml_ks import N_BINS, NannymlKs
-from harness.drift.nannyml_l_infinity import NannymlLInfinity
-from harness.drift.nannyml_wasserstein import NannymlWasserstein
+from harness.drift.nannyml.chi_square import NannymlChiSquare
+from harness.drift.nannyml.hellinger import NannymlHellinger
+from harness.drift.nannyml.jensen_shannon import NannymlJensenShannon
+from harness.drift.nannyml.ks import N_BINS, NannymlKs
+from harness.drift.nannyml.l_infinity import NannymlLInfinity
+from harness.drift.nannyml.wasserstein import NannymlWasserstein
 from harness.drift.statistic import DriftStatistic
 from harness.plugins import build_all
 from harness.records.drift import ColumnPair, Reading

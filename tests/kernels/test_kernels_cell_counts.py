@@ -35,7 +35,9 @@ def test_equals_the_definition_in_any_parts_and_order(n_rows, cut, seed):
 def test_pieces_of_threads(monkeypatch, n_threads):
     monkeypatch.setattr(module, "MIN_PIECE_ROWS", 1)
     codes, ids = random_codes(400)
-    np.testing.assert_array_equal(cell_counts(codes, ids, 5, RECODE, 4, n_threads=n_threads), oracle.category_cells(codes, ids, 5, RECODE, 4))
+    np.testing.assert_array_equal(
+        cell_counts(codes, ids, 5, RECODE, 4, n_threads=n_threads), oracle.category_cells(codes, ids, 5, RECODE, 4)
+    )
 
 
 def test_no_category_at_all():

@@ -191,6 +191,16 @@ def test_no_answer_depends_on_where_buckets_and_pieces_lie(reference, current, c
         assert found.wasserstein == pytest.approx(float(expected.wasserstein), rel=1e-12, abs=1e-15 * spread)
 
 
+@pytest.mark.parametrize("seed", range(20))
+def test_areas_add_up_whatever_the_borders(seed):
+    rng = np.random.default_rng(seed)
+    first, second = rng.normal(size=50), rng.normal(1, 1, size=40)
+    unit = bucket_map(np.arange(99.0))
+    buckets = BucketMap(0.0, 1.0, rng.normal(0, 3, len(unit.borders)))
+    found = two_sample_module._from_buckets(bucketed(first, buckets), bucketed(second, buckets), buckets)
+    assert found.wasserstein == pytest.approx(float(oracle.two_sample(first, second).wasserstein), rel=1e-9)
+
+
 @settings(max_examples=40, deadline=None)
 @given(reference=values_of, current=values_of, seed=st.integers(0, 99))
 def test_row_order_and_sides_are_free(reference, current, seed):

@@ -42,7 +42,8 @@ def test_files_of_a_results_folder(swept: World) -> None:
     pages = {f"reviews/{review}/{name}" for name in words("signoff.json signoff.md signoff.html signoff.xml runbook.md alerts.yaml")}
     tables = {f"comparison.{suffix}" for suffix in ("csv", "json", "md")} | {"differences.parquet", "signoff.json", "signoff.md"}
     tables |= {"over_time.csv", "fairness.csv", "fairness_to_overall.parquet"}
-    replay = {f"replay/{name}" for name in words("contract.json profile.json traffic.arrow missing_labels.parquet label_age.parquet")}
+    replay = {f"replay/{name}" for name in words("grid.json traffic.arrow missing_labels.parquet label_age.parquet")}
+    replay |= {f"replay/{name}" for name in words("contract.json profile.json reference_profile.json findings.json drift.parquet")}
     assert found == {"sweep.json", "composed.json", ".lock", *pages, *tables, *replay}
 
 
@@ -56,6 +57,7 @@ def test_files_of_a_variant(swept: World) -> None:
         "scores.arrow",
         "tallies.arrow",
         "reference.arrow",
+        "drift.parquet",
     }
     assert {f.name for f in swept.folder("champion").iterdir()} == wanted
     assert {f.name for f in swept.folder("better").iterdir()} == wanted | {"paired.arrow", "unlabelled.arrow"}

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.drift.evidently_statistic import reference_has_more_values_than, values_of
+from harness.drift.evidently.statistic import reference_has_more_values_than, values_of
 from harness.drift.reference_fits import fitted
 from harness.records.drift import ColumnPair
 

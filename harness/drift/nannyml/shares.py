@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.drift.nannyml_statistic import NO_BINS, finite_values, first_edge, values_with_infinite
+from harness.drift.nannyml.statistic import NO_BINS, finite_values, first_edge, values_with_infinite
 from harness.records.drift import ColumnPair, Sample
 
 Shares = NDArray[np.float64]

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from scipy.stats import chi2_contingency
 
-from harness.drift.nannyml_statistic import missing_reason
+from harness.drift.nannyml.statistic import missing_reason
 from harness.drift.statistic import DriftStatistic
 from harness.records.column import ColumnKind
 from harness.records.drift import ColumnPair, Reading

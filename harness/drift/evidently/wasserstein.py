@@ -9,8 +9,8 @@ from typing import ClassVar
 import numpy as np
 from scipy.stats import wasserstein_distance
 
-from harness.drift.evidently_default import EvidentlyChoice
-from harness.drift.evidently_statistic import Comparison, values_of
+from harness.drift.evidently.default import EvidentlyChoice
+from harness.drift.evidently.statistic import Comparison, values_of
 from harness.records.column import ColumnKind
 from harness.records.drift import ColumnPair
 

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import wasserstein_distance
 
-from harness.drift.nannyml_ks import BINNED_FROM, N_BINS
-from harness.drift.nannyml_statistic import NO_BINS, Distance, NannymlStatistic, finite_values, infinite_note
+from harness.drift.nannyml.ks import BINNED_FROM, N_BINS
+from harness.drift.nannyml.statistic import NO_BINS, Distance, NannymlStatistic, finite_values, infinite_note
 from harness.records.column import ColumnKind
 from harness.records.drift import ColumnPair, Sample
 

@@ -8,8 +8,8 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.drift.nannyml_shares import shares_beside_reference
-from harness.drift.nannyml_statistic import Distance, NannymlStatistic
+from harness.drift.nannyml.shares import shares_beside_reference
+from harness.drift.nannyml.statistic import Distance, NannymlStatistic
 from harness.records.column import ColumnKind
 from harness.records.drift import ColumnPair
 

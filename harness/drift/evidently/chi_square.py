@@ -9,9 +9,9 @@ from typing import ClassVar
 import numpy as np
 from scipy.stats import chisquare
 
-from harness.drift.evidently_bins import value_counts
-from harness.drift.evidently_default import EvidentlyChoice
-from harness.drift.evidently_statistic import P_VALUE, Comparison
+from harness.drift.evidently.bins import value_counts
+from harness.drift.evidently.default import EvidentlyChoice
+from harness.drift.evidently.statistic import P_VALUE, Comparison
 from harness.records.drift import ColumnPair
 
 

@@ -9,9 +9,9 @@ from typing import ClassVar
 import numpy as np
 from scipy.spatial.distance import jensenshannon
 
-from harness.drift.evidently_bins import shares
-from harness.drift.evidently_default import EvidentlyChoice
-from harness.drift.evidently_statistic import Comparison
+from harness.drift.evidently.bins import shares
+from harness.drift.evidently.default import EvidentlyChoice
+from harness.drift.evidently.statistic import Comparison
 from harness.records.drift import ColumnPair
 
 NO_BINS = "values too close together, or too far apart, for bins"

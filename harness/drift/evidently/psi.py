@@ -8,9 +8,9 @@ from typing import ClassVar
 
 import numpy as np
 
-from harness.drift.evidently_bins import shares, without_zeros
-from harness.drift.evidently_jensen_shannon import NO_BINS
-from harness.drift.evidently_statistic import Comparison, EvidentlyStatistic
+from harness.drift.evidently.bins import shares, without_zeros
+from harness.drift.evidently.jensen_shannon import NO_BINS
+from harness.drift.evidently.statistic import Comparison, EvidentlyStatistic
 from harness.records.drift import ColumnPair
 
 

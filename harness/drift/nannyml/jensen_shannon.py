@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.distance import jensenshannon
 
-from harness.drift.nannyml_shares import shares_beside_reference
-from harness.drift.nannyml_statistic import Distance, NannymlStatistic
+from harness.drift.nannyml.shares import shares_beside_reference
+from harness.drift.nannyml.statistic import Distance, NannymlStatistic
 from harness.records.column import ColumnKind
 from harness.records.drift import ColumnPair
 

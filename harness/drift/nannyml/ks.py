@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import ks_2samp
 
-from harness.drift.nannyml_statistic import NO_BINS, Distance, NannymlStatistic, finite_values, first_edge, values_with_infinite
+from harness.drift.nannyml.statistic import NO_BINS, Distance, NannymlStatistic, finite_values, first_edge, values_with_infinite
 from harness.records.column import ColumnKind
 from harness.records.drift import ColumnPair, Sample
 

@@ -8,8 +8,8 @@ from typing import ClassVar
 
 from scipy.stats import ks_2samp
 
-from harness.drift.evidently_default import EvidentlyChoice
-from harness.drift.evidently_statistic import P_VALUE, Comparison, values_of
+from harness.drift.evidently.default import EvidentlyChoice
+from harness.drift.evidently.statistic import P_VALUE, Comparison, values_of
 from harness.records.column import ColumnKind
 from harness.records.drift import ColumnPair
 

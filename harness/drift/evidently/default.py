@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from harness.drift.evidently_bins import value_counts
-from harness.drift.evidently_statistic import (
+from harness.drift.evidently.bins import value_counts
+from harness.drift.evidently.statistic import (
     EvidentlyStatistic,
     has_more_values_than,
     n_compared,

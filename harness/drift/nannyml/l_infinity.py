@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from harness.drift.nannyml_statistic import Distance, NannymlStatistic
+from harness.drift.nannyml.statistic import Distance, NannymlStatistic
 from harness.records.column import ColumnKind
 from harness.records.drift import ColumnPair, Sample
 

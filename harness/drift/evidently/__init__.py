@@ -1,0 +1,1 @@
+"""Drift statistics by the conventions of Evidently 0.7."""

@@ -1,0 +1,1 @@
+"""Drift statistics by the conventions of NannyML 0.13."""
