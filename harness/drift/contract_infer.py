@@ -110,20 +110,20 @@ def _range(reference: ColumnProfile) -> tuple[float | None, float | None]:
     extreme and q99; where that is the median as well, as in a column of zeros, there is no bound.
 
     A bound is 0 where none is beyond it and it is one by nature: of whole numbers that come near it, and where 1 % of the values are 0 exactly.
-    A minimum stays above -999 and -9999 where these are more than one spread below the reference. Bounds are rounded to a thousandth of the spread.
+    The spreads alone do not take a minimum to -999 or -9999 where these are more than one of them below the reference. Bounds of other than whole numbers
+    are rounded to a thousandth of the spread.
     """
     low, high = float(reference.moments.minimum[0]), float(reference.moments.maximum[0])
     span = high - low
     if reference.kind != "number" or not 0.0 < span < math.inf or reference.moments.n_infinite[0]:
         return None, None
     whole, near, is_often_zero = _is_whole(reference), max(1.0, NEAR_ZERO * span), False
-    minimum, maximum = low - SPREADS * span, high + SPREADS * span
+    minimum, maximum = max([low - SPREADS * span, *(code + 1.0 for code in MISSING_CODES if code < low - span)]), high + SPREADS * span
     if reference.quantiles is not None:
         q01, q10, median, q90, q99 = (float(reference.quantiles[QUANTILES.index(q)]) for q in (0.01, 0.1, 0.5, 0.9, 0.99))
         maximum = max(maximum, median + _reach(high - median, q99 - median, q90 - median))
         minimum = min(minimum, median - _reach(median - low, median - q01, median - q10))
         is_often_zero = low == q01 == 0.0 or high == q99 == 0.0  # of values none of which is beyond, the quantile at 1 % is 0 where 1 % are
-    minimum = max([minimum, *(code + 1 for code in MISSING_CODES if code < low - span)])
     if (whole and 0.0 <= low <= near) or (is_often_zero and low == 0.0):
         minimum = 0.0
     if (whole and -near <= high <= 0.0) or (is_often_zero and high == 0.0):

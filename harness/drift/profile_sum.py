@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.drift.bins import OTHER
 from harness.drift.cardinality import joined_cardinality
 from harness.errors import ReplayError
 from harness.records.profile import QUANTILES, Bins, CellMoments, ColumnProfile
@@ -25,6 +26,7 @@ def added_profiles(a: ColumnProfile, b: ColumnProfile) -> ColumnProfile:
     ReplayError
         When the parts are of different columns, types or bins.
     """
+    a, b = _in_same_bins(a, b), _in_same_bins(b, a)
     for what in ("name", "kind", "bins"):
         if getattr(a, what) != getattr(b, what):
             raise ReplayError(
@@ -47,6 +49,15 @@ def added_profiles(a: ColumnProfile, b: ColumnProfile) -> ColumnProfile:
         slice_by=(),
         slice_value=(),
     )
+
+
+def _in_same_bins(a: ColumnProfile, b: ColumnProfile) -> ColumnProfile:
+    """Return `a` with the categories that `b` alone has, where these stand after its own; else `a` as it is."""
+    own, names = a.bins.categories, b.bins.categories
+    if len(names) <= len(own) or names[: len(own)] != own or own[-1:] == (OTHER,):
+        return a
+    counts = np.insert(a.counts, [a.counts.shape[1] - 1] * (len(names) - len(own)), 0, axis=1)
+    return replace(a, bins=b.bins, counts=counts)
 
 
 def _added(a: CellMoments, b: CellMoments) -> CellMoments:

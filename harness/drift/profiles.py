@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,13 +58,20 @@ def _values(
         return None, text_cardinality(column.categories[i] for i in present.tolist()), _top(column.categories, counts)
     from kernels.two_sample_quantiles import exact_quantiles
 
-    values = taken(column, index.sides[side])
+    finite = taken(column, index.sides[side])
+    values = np.concatenate([finite, _infinite(column, index, side)]) if tables.moments.n_infinite[side] else finite
     cardinality = number_cardinality(values)
     top: tuple[tuple[str, int], ...] = ()
     if cardinality.n_distinct <= _TOP_OF_NUMBERS:
         own, counts = np.unique(values, return_counts=True)
         top = _top(tuple(str(v) for v in own), counts)  # with all digits, so that two values have two names
-    return exact_quantiles(values, QUANTILES), cardinality, top
+    return exact_quantiles(finite, QUANTILES), cardinality, top
+
+
+def _infinite(column: Column, index: RowIndex, side: int) -> NDArray[Any]:
+    assert column.values is not None
+    own = column.values[index.sides[side]]
+    return own[np.isinf(own)]
 
 
 def _top(names: tuple[str, ...], counts: NDArray[np.int64]) -> tuple[tuple[str, int], ...]:

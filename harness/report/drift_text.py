@@ -72,7 +72,7 @@ def drift_line(findings: LogFindings) -> str:
 def _label_text(label: ColumnFinding) -> str:
     state = "drifted" if label.drifted else "did not drift" if label.drifted is not None else "could not be compared"
     changed = f" ({label.changed})" if label.changed else ""
-    if not label.n_windows:
+    if not label.n_windows or label.drifted is None:
         return f"{label.column} {state}{changed}"
     joint = "and" if label.drifted else "but" if label.n_windows_drifted else "nor"
     return f"{label.column} {state} over all rows{changed}, {joint} in {label.n_windows_drifted or 'any'} of {label.n_windows} windows"

@@ -1,201 +1,288 @@
-"""Profiles of a side: what they hold, how they add, and their text."""
-
-from __future__ import annotations
+"""The profile of a side against its rows; profiles that add, that are written and read, and that stand in for rows."""
 
 import json
-from dataclasses import fields, replace
+import math
+from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from harness.drift.cell_groups import CellGroups
-from harness.drift.column_tables import tabulate
+from harness.drift.chi_square import ChiSquare
+from harness.drift.column_tables import PairMaker, tabulate
+from harness.drift.mean_shift import MeanShift
+from harness.drift.missing_share import MissingShare
 from harness.drift.profile_file import profile_of_text, profile_text
 from harness.drift.profile_sum import added_profiles, histogram_quantiles
-from harness.drift.profiles import profile_of
-from harness.drift.row_index import RowIndex
+from harness.drift.profiles import N_TOP, profile_of
+from harness.drift.psi import Psi
+from harness.drift.stored_reference import StoredReference
 from harness.errors import ReplayError
-from harness.records.column import Column
-from harness.records.profile import QUANTILES, Bins, CellMoments, LogProfile
-from tests.oracles.column_cells import rows_of, small_log, type_7
+from harness.records.profile import QUANTILES, Bins, LogProfile
+from tests.drift.cut_rows import cut, number, text
+from tests.oracles.column_cells import type_7
+from tests.oracles.column_profile import counts_of, is_missing, moments_of, rows_of
+
+INF, NAN = math.inf, math.nan
+NUMBERS = st.lists(st.sampled_from([0.0, -0.0, 1.0, 2.5, -3.0, 1e6, INF, -INF, NAN]) | st.integers(-9, 9).map(float), max_size=25)
+TEXTS = st.lists(st.sampled_from(["a", "b", "c", "other", "", None]), max_size=25)
 
 
-def number(values, dtype=np.float64):
-    return Column("v", "double", "double", "number", values=np.asarray(values).astype(dtype), note="a note")
+def world_of(n, n_reference=None):
+    """So many rows, the first of them reference, over two months and two channels."""
+    n_reference = n // 2 if n_reference is None else n_reference
+    side = [int(i >= n_reference) for i in range(n)]
+    return cut(side, [60 * i / max(n, 1) for i in range(n)], "1mo", {"channel": ["app" if i % 3 else None for i in range(n)]})
 
 
-def text(codes, names=("p", "q", "r")):
-    return Column("t", "string", "string", "category", codes=np.asarray(codes, np.int32), categories=names)
+def column_of(values):
+    return text("x", values) if any(isinstance(v, str) for v in values) else number([NAN if v is None else v for v in values])
 
 
-def profiled(column, log=None, side=1, bins=None, max_categories=9):
-    rows, cells = log or small_log(len(column.values if column.codes is None else column.codes))
-    index, groups = RowIndex(rows, cells), CellGroups(cells)
-    return profile_of(column, tabulate(column, index, groups, bins, max_categories), index, groups, side)
+def profile(world, column, side, bins=None, max_categories=100):
+    tables = tabulate(column, world.index, world.groups, bins, max_categories)
+    return profile_of(column, tables, world.index, world.groups, side)
 
 
-def random_values(n_rows, seed=0):
-    rng = np.random.default_rng(seed)
-    values = rng.normal(size=n_rows)
-    values[rng.random(n_rows) < 0.1] = np.nan
-    return values
+def all_rows(values, bins=None, max_categories=100, kind="number"):
+    """Return the profile of some values as current rows."""
+    column = text("x", values) if kind == "category" else number(values)
+    return profile(world_of(len(values), 0), column, 1, bins, max_categories)
 
 
-@pytest.mark.parametrize("side", [0, 1])
-def test_cells_are_all_rows_then_windows_then_slices(side):
-    log = small_log()
-    profile = profiled(number(random_values(240)), log, side)
-    keys = [("all", "all", "all"), *(("all", "all", w) for w in profile.window_names)]
-    keys += [(by, value, "all") for by, value in zip(profile.slice_by, profile.slice_value, strict=True)]
-    assert profile.window_names == (("r1", "r2"), ("w1", "w2"))[side]
-    assert profile.moments.n_rows.tolist() == [len(rows_of(*log, *key, side)) for key in keys]
-    np.testing.assert_array_equal(profile.counts.sum(axis=1), profile.moments.n_rows)
+def assert_same_profiles(found, wanted, but=()):
+    for name in ("name", "type", "kind", "bins", "cardinality", "top", "window_names", "slice_by", "slice_value", "note", "quantile_method"):
+        if name not in but:
+            assert getattr(found, name) == getattr(wanted, name), name
+    assert found.counts.dtype == wanted.counts.dtype == np.int64
+    np.testing.assert_array_equal(found.counts, wanted.counts)
+    for name in ("n_rows", "n_missing", "n_infinite", "minimum", "maximum"):
+        np.testing.assert_array_equal(getattr(found.moments, name), getattr(wanted.moments, name), name)
+    if "quantiles" not in but:
+        np.testing.assert_array_equal(found.quantiles, wanted.quantiles)
 
 
-def test_quantiles_are_of_type_7_of_finite_values():
-    values = random_values(240)
-    values[3] = np.inf
-    rows, cells = small_log()
-    profile = profiled(number(values), (rows, cells))
-    own = values[rows.side == 1]
-    expected = [float(type_7(own[np.isfinite(own)], str(q))) for q in QUANTILES]
-    np.testing.assert_allclose(profile.quantiles, expected, rtol=1e-12)
-    assert profile.quantile_method == "type7"
+@given(NUMBERS | TEXTS, st.integers(0, 1))
+@settings(max_examples=100, deadline=None)
+def test_a_profile_holds_what_its_rows_hold(values, side):
+    world, column = world_of(len(values)), column_of(values)
+    found = profile(world, column, side)
+    cells = [("all", "all", "all"), *(("all", "all", w) for w in found.window_names)]
+    cells += [(by, value, "all") for by, value in zip(found.slice_by, found.slice_value, strict=True)]
+    assert len(cells) == len(found.counts)
+    assert set(found.window_names) == {w for w, s in zip(world.frame["window"], world.frame["side"], strict=True) if s == side}
+    for i, (by, value, window) in enumerate(cells):
+        own = [values[row] for row in rows_of(world.frame, side, by, value, window)]
+        assert found.counts[i].tolist() == counts_of(own, found.bins.edges, found.bins.categories)
+        assert found.moments.n_rows[i] == len(own)
+        assert found.moments.n_missing[i] == sum(map(is_missing, own))
+        if column.kind == "number":
+            _, _, infinite, low, high, mean, _ = moments_of(own)
+            assert found.moments.n_infinite[i] == infinite
+            np.testing.assert_array_equal([found.moments.minimum[i], found.moments.maximum[i]], [low, high])
+            assert found.moments.mean[i] == pytest.approx(mean, rel=1e-12, abs=1e-9, nan_ok=True)
+    present = [v for v in (values[row] for row in rows_of(world.frame, side)) if not is_missing(v)]
+    assert found.cardinality.n_distinct == len(set(present))
+    assert [n for _, n in found.top] == sorted(Counter(present).values(), reverse=True)[:N_TOP]
+    if column.kind == "category":
+        assert found.quantiles is None
+        assert dict(found.top) == dict(Counter(present).most_common(N_TOP))
+        return
+    assert {float(name): n for name, n in found.top} == dict(Counter(present))
+    finite = np.array([v for v in present if not math.isinf(v)])
+    wanted = [float(type_7(finite, repr(q))) if len(finite) else NAN for q in QUANTILES]
+    np.testing.assert_allclose(found.quantiles, wanted, rtol=1e-12, atol=1e-9)
 
 
-def test_the_most_frequent_categories_and_numbers():
-    rows, cells = small_log()
-    codes = np.where(rows.side == 1, np.resize([0, 1, 1, -1, 2, 1, 0], 240), 2)
-    found = dict(profiled(text(codes), (rows, cells)).top)
-    assert found == {name: int(((codes == i) & (rows.side == 1)).sum()) for i, name in enumerate("pqr")}
-    top = profiled(text(codes), (rows, cells)).top
-    assert [n for _, n in top] == sorted((n for _, n in top), reverse=True)
-    names = [name for name, _ in profiled(number(np.resize([0.1, 1e6 + 0.1, 1e6 + 0.2], 240))).top]
-    assert sorted(names) == ["0.1", "1000000.1", "1000000.2"]
+def test_of_many_different_numbers_none_is_listed_and_of_many_categories_twenty():
+    assert all_rows([float(i) for i in range(51)]).top == ()
+    assert len(all_rows([float(i) for i in range(50)]).top) == N_TOP
+    found = all_rows([f"{i:02d}" for i in range(60)] + ["59"] * 3, kind="category")
+    assert (len(found.top), found.top[0]) == (N_TOP, ("59", 4))
 
 
-def test_a_side_without_values():
-    profile = profiled(number(np.full(240, np.nan)))
-    assert np.isnan(profile.quantiles).all()
-    assert (profile.cardinality.n_distinct, profile.top) == (0.0, ())
+def test_two_numbers_that_share_their_first_digits_are_listed_apart():
+    found = all_rows([1.0, 1.0 + 1e-12, 1.0])
+    assert [n for _, n in found.top] == [2, 1]
+    assert len({name for name, _ in found.top}) == 2
 
 
-@settings(deadline=None, max_examples=25)
-@given(st.integers(0, 2**16), st.integers(0, 240))
-def test_profiles_of_any_parts_add_up_to_the_whole(seed, cut):
-    rows, cells = small_log(seed=seed)
-    column, order = number(random_values(240, seed)), np.random.default_rng(seed).permutation(240)
-    whole = profiled(column, (rows, cells))
-    parts = []
-    for own in (order[:cut], order[cut:]):
-        part = replace(rows, side=rows.side[own], n_reference=int((rows.side[own] == 0).sum()), n_current=int((rows.side[own] == 1).sum()))
-        parts.append(profiled(replace(column, values=column.values[own]), (part, replace(cells, ids=cells.ids[own])), bins=whole.bins))
-    total = added_profiles(*parts)
-    np.testing.assert_array_equal(total.counts[0], whole.counts[0])
-    for name in (f.name for f in fields(CellMoments)):
-        np.testing.assert_allclose(getattr(total.moments, name)[0], getattr(whole.moments, name)[0], rtol=1e-12, atol=1e-14, err_msg=name)
-    assert total.cardinality == whole.cardinality
-    assert total.quantile_method == "histogram"
-    # a quantile of the histogram is in the bin, or at the border of the bin, of the exact one
-    exact = np.searchsorted(whole.bins.edges, whole.quantiles)
-    assert (np.abs(np.searchsorted(whole.bins.edges, total.quantiles) - exact) <= 1).all()
-    assert (total.quantiles[0], total.quantiles[-1]) == (whole.quantiles[0], whole.quantiles[-1])
+def test_an_infinite_value_is_a_value_of_its_own():
+    assert all_rows([1.0, INF, INF, -INF, NAN]).cardinality.n_distinct == 3.0
+    assert all_rows([1.0, INF, 1.0]).quantiles.tolist() == [1.0] * len(QUANTILES)
 
 
-def test_categories_add():
-    codes = np.resize([0, 1, 1, -1, 2], 240)
-    profile = profiled(text(codes))
-    total = added_profiles(profile, profile)
-    assert dict(total.top) == {name: 2 * n for name, n in profile.top}
-    assert total.quantiles is None
-    assert (total.window_names, total.slice_by) == ((), ())
+@given(NUMBERS, st.data())
+@settings(max_examples=100, deadline=None)
+def test_profiles_of_parts_of_a_number_add_to_the_profile_of_the_whole(values, data):
+    assume(values)
+    at = data.draw(st.integers(0, len(values)))
+    first = all_rows(values[:at])
+    whole = all_rows(values, first.bins)
+    both = added_profiles(first, all_rows(values[at:], first.bins))
+    assert_same_profiles(both, replace(whole, **_no_cells(whole)), but=("quantiles", "quantile_method", "top"))
+    assert dict(both.top) == dict(whole.top)
+    assert both.quantile_method == "histogram"
+    scale = max((abs(v) for v in values if math.isfinite(v)), default=0.0)
+    np.testing.assert_allclose(both.moments.mean, whole.moments.mean[:1], atol=1e-12 * scale)
+    np.testing.assert_allclose(both.moments.m2, whole.moments.m2[:1], rtol=1e-9, atol=1e-12 * scale**2)
+    if not np.isnan(both.quantiles).any():
+        assert (np.diff(both.quantiles) >= 0).all()
+        assert (both.quantiles[0], both.quantiles[-1]) == (whole.quantiles[0], whole.quantiles[-1])
 
 
-def test_lists_of_numbers_add_only_where_both_are_complete():
-    few = profiled(number(np.resize([1.0, 2.0], 240)))
-    assert dict(added_profiles(few, few).top) == {name: 2 * n for name, n in few.top}
-    many = profiled(number(np.arange(240.0)), bins=few.bins)
-    assert added_profiles(few, many).top == ()
+def _no_cells(whole):
+    moments = replace(whole.moments, **{name: value[:1] for name, value in vars(whole.moments).items()})
+    return {"counts": whole.counts[:1], "moments": moments, "window_names": (), "slice_by": (), "slice_value": ()}
 
 
-def test_other_bins_or_columns_are_refused():
-    a = profiled(number(np.arange(240.0)))
-    b = profiled(number(np.arange(240.0) * 2))
-    with pytest.raises(ReplayError, match="'v' and 'v' have different bins, wanted parts of one column counted in the same bins"):
-        added_profiles(a, b)
-    with pytest.raises(ReplayError, match="'v' and 'w' have different name"):
-        added_profiles(a, replace(a, name="w"))
+@given(TEXTS, TEXTS, st.integers(1, 6))
+@settings(max_examples=100, deadline=None)
+def test_profiles_of_parts_of_a_category_add_to_the_profile_of_the_whole(a, b, max_categories):
+    first = all_rows(a, None, max_categories, kind="category")
+    second = all_rows(b, first.bins, 10**6, kind="category")
+    whole = all_rows(a + b, second.bins, 10**6, kind="category")
+    for both in (added_profiles(first, second), added_profiles(second, first)):
+        assert_same_profiles(both, replace(whole, **_no_cells(whole)), but=("quantile_method", "top"))
+        shown = {name: n for name, n in zip(both.bins.categories, both.counts[0].tolist(), strict=False) if n}
+        assert dict(both.top) == shown
 
 
-@pytest.mark.parametrize(
-    ("counts", "minimum", "maximum", "n_infinite", "expected"),
-    [
-        ([0, 4, 4, 0, 9], 0.0, 8.0, 0, [0.0, 4.0, 8.0]),
-        ([3, 4, 4, 5, 9], 0.0, 8.0, 8, [0.0, 4.0, 8.0]),  # outer bins hold nothing but infinite values
-        ([4, 0, 0, 5, 0], -2.0, -0.5, 5, [-2.0, -1.25, -0.5]),
-        ([2, 4, 4, 2, 0], -2.0, 10.0, 2, [-2.0, 4.0, 10.0]),
-    ],
-)
-def test_quantiles_of_a_histogram(counts, minimum, maximum, n_infinite, expected):
-    found = histogram_quantiles(Bins(edges=(0.0, 4.0, 8.0)), np.array(counts), minimum, maximum, n_infinite)
-    assert found[[0, 8, 16]].tolist() == expected
+def test_quantiles_of_a_sum_are_within_the_bin_that_holds_them():
+    rng = np.random.default_rng(1)
+    parts = rng.normal(size=3000), rng.normal(0.5, 1.2, size=2000)
+    first = all_rows(parts[0].tolist())
+    both = added_profiles(first, all_rows(parts[1].tolist(), first.bins))
+    exact = np.quantile(np.concatenate(parts), QUANTILES)
+    # In the outer bins, a tenth of the rows, values lie anything but evenly.
+    inner = slice(QUANTILES.index(0.1), QUANTILES.index(0.9) + 1)
+    width = max(np.diff(first.bins.edges[1:-1]))
+    assert np.abs(both.quantiles - exact)[inner].max() < width
+    with pytest.raises(AssertionError):
+        np.testing.assert_array_equal(both.quantiles, exact)
 
 
-def log_profile():
-    values = random_values(240)
-    values[7] = np.inf
-    columns = (
-        profiled(number(values)),
-        profiled(number(np.full(240, np.nan))),
-        profiled(Column("i", "int64", "int64", "number", values=2**62 + np.arange(240))),
-        profiled(text(np.resize([0, -1, 2], 240), ("é", "q", 'a "b"'))),
-        profiled(Column("n", "list", "list", "none", note="a list"), small_log(240)),
-        profiled(number(np.arange(30_000.0))),
+def test_infinite_values_are_not_taken_for_the_ends_of_the_range():
+    first = all_rows([float(i) for i in range(101)])
+    both = added_profiles(first, all_rows([INF] * 100 + [50.0], first.bins))
+    assert both.quantiles[QUANTILES.index(0.5)] == pytest.approx(50, abs=1.5)
+    assert np.isnan(histogram_quantiles(Bins(edges=(0.0, 0.0)), np.array([0, 0, 3, 1]), NAN, NAN, 3)).all()
+
+
+def test_parts_in_other_bins_or_of_another_column_do_not_add():
+    a = all_rows([1.0, 2.0, 3.0])
+    with pytest.raises(ReplayError, match=r"different bins.* make the second with the first as drift\.reference_profile"):
+        added_profiles(a, all_rows([1.0, 2.0, 4.0]))
+    with pytest.raises(ReplayError, match="'x' and 'y' have different name"):
+        added_profiles(a, replace(a, name="y"))
+    with pytest.raises(ReplayError, match="different kind"):
+        added_profiles(a, all_rows(["a"], kind="category"))
+    with pytest.raises(ReplayError, match="different bins"):
+        added_profiles(all_rows(["a", "b"], kind="category"), all_rows(["b", "a", "c"], kind="category"))
+
+
+def log_profile(*columns):
+    return LogProfile(7, tuple(columns), "log.parquet")
+
+
+@given(st.lists(NUMBERS | TEXTS, min_size=1, max_size=3))
+@settings(max_examples=60, deadline=None)
+def test_a_profile_that_is_written_and_read_is_the_same(columns):
+    before = log_profile(*(profile(world_of(len(v)), column_of(v), 0) for v in columns))
+    written = profile_text(before)
+    after = profile_of_text(written, "profile.json")
+    assert (after.n_rows, after.source) == (before.n_rows, before.source)
+    assert after.sha256 == json.loads(written)["sha256"]
+    for found, wanted in zip(after.columns, before.columns, strict=True):
+        assert_same_profiles(found, wanted, but=() if wanted.quantiles is not None else ("quantiles",))
+        np.testing.assert_array_equal(found.moments.mean, wanted.moments.mean)
+        np.testing.assert_array_equal(found.moments.m2, wanted.moments.m2)
+    assert profile_text(after) == written
+    json.loads(written, parse_constant=pytest.fail)
+
+
+def test_edges_and_sketches_come_back_to_the_last_bit():
+    whole = number([2**60 + 1, 2**53 + 1, 5], np.int64, [False] * 3)
+    found = profile(world_of(3, 0), whole, 1)
+    (back,) = profile_of_text(profile_text(log_profile(found)), "p").columns
+    assert back.bins == found.bins
+    assert all(type(a) is type(b) for a, b in zip(back.bins.edges, found.bins.edges, strict=True))
+    many = all_rows(np.random.default_rng(0).normal(size=12_000).tolist())
+    (back,) = profile_of_text(profile_text(log_profile(many)), "p").columns
+    assert back.cardinality == many.cardinality
+    assert added_profiles(back, many).cardinality.n_distinct == pytest.approx(many.cardinality.n_distinct, rel=0.02)
+
+
+CHANGES = {
+    "a count": lambda data: data["columns"][0]["counts"][0].__setitem__(0, 99),
+    "a name": lambda data: data["columns"][0].__setitem__("name", "z"),
+    "the rows": lambda data: data.__setitem__("n_rows", 8),
+    "a key more": lambda data: data.__setitem__("note", "mine"),
+    "the hash": lambda data: data.__setitem__("sha256", "0" * 64),
+}
+
+
+@pytest.mark.parametrize("what", CHANGES)
+def test_changed_content_is_refused(what):
+    data = json.loads(profile_text(log_profile(all_rows([1.0, 2.0]))))
+    CHANGES[what](data)
+    with pytest.raises(ReplayError, match=r"drift\.reference_profile: p\.json is not what harness drift wrote \(its sha256 differs\)"):
+        profile_of_text(json.dumps(data), "p.json")
+
+
+def test_another_layout_of_the_same_content_is_the_same_profile():
+    written = profile_text(log_profile(all_rows([1.0, 2.0])))
+    assert profile_of_text(json.dumps(json.loads(written)), "p").sha256 == profile_of_text(written, "p").sha256
+
+
+@pytest.mark.parametrize("text_", ["", "no json", "[]", "{}", '"x"', "3", "null", '{"sha256": "a"}', '{"format": 1}'])
+def test_what_is_no_profile_is_refused(text_):
+    with pytest.raises(ReplayError, match=r"drift\.reference_profile: p\.json is no profile; name a replay/profile\.json"):
+        profile_of_text(text_, "p.json")
+
+
+def test_another_format_is_refused_by_its_number():
+    data = json.loads(profile_text(log_profile(all_rows([1.0])))) | {"format": 99}
+    with pytest.raises(ReplayError, match=r"p\.json has format 99, this harness reads 1"):
+        profile_of_text(json.dumps(data), "p.json")
+
+
+STATISTICS = (Psi(threshold=0.2), ChiSquare(), MeanShift(threshold=0.2), MissingShare(threshold=0.05))
+
+
+def readings(world, column, bins=None, stored=None, max_categories=100):
+    tables = tabulate(column, world.index, world.groups, bins, max_categories)
+    maker = PairMaker(column, tables, world.index, world.groups, days=False, stored=stored)
+    pairs = maker.pairs(slices=True, windows=True)
+    return {
+        (*cell, s.name): s.read(pair) for *cell, pair in pairs for s in STATISTICS if s.applies_to(pair.kind, False)
+    }
+
+
+@given(NUMBERS | TEXTS, st.sampled_from([2, 100]))
+@settings(max_examples=60, deadline=None)
+def test_a_stored_profile_in_place_of_the_reference_rows_gives_the_same_figures(values, max_categories):
+    world, column = world_of(len(values)), column_of(values)
+    assume(world.rows.n_reference and world.rows.n_current)
+    expected = readings(world, column, max_categories=max_categories)
+    reference = profile(world, column, 0, max_categories=max_categories)
+    (stored,) = profile_of_text(profile_text(log_profile(reference)), "p").columns
+    rows = range(world.rows.n_reference, len(values))
+    alone = cut(
+        [1] * len(rows), [60 * i / len(values) for i in rows], "1mo", {"channel": [world.frame["channel"][i] for i in rows]}
     )
-    return LogProfile(120, columns, "log.parquet")
+    own = text("x", [values[i] for i in rows]) if column.kind == "category" else number([values[i] for i in rows])
+    found = readings(alone, own, stored.bins, StoredReference(stored), max_categories)
+    for key, reading in found.items():
+        assert reading.value == pytest.approx(expected[key].value, rel=1e-9, abs=1e-12, nan_ok=True), key
+        assert (reading.n_reference, reading.n_current) == (expected[key].n_reference, expected[key].n_current), key
+        assert reading.p_value == pytest.approx(expected[key].p_value, rel=1e-9, abs=1e-12), key
 
 
-def same(a, b):
-    for field in fields(a):
-        x, y = getattr(a, field.name), getattr(b, field.name)
-        if isinstance(x, np.ndarray):
-            np.testing.assert_array_equal(x, y)
-            assert x.dtype == y.dtype
-        elif isinstance(x, CellMoments):
-            same(x, y)
-        else:
-            assert x == y, field.name
-
-
-def test_text_is_read_as_it_was_written():
-    profile = log_profile()
-    found = profile_of_text(profile_text(profile), "p.json")
-    assert (found.n_rows, found.source, len(found.sha256)) == (120, "log.parquet", 64)
-    for a, b in zip(profile.columns, found.columns, strict=True):
-        same(a, b)
-    assert profile_text(replace(found, sha256="")) == profile_text(profile)
-    assert isinstance(found.columns[2].bins.edges[-1], int)
-
-
-def test_nan_is_null():
-    assert json.loads(profile_text(log_profile()))["columns"][1]["moments"]["mean"][0] is None
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        (
-            lambda t: t.replace('"n_rows": 120', '"n_rows": 121', 1),
-            "p.json is not what harness drift wrote .its sha256 differs.; write it again",
-        ),
-        (lambda t: t.replace('"format": 1', '"format": 99', 1), "p.json has format 99, this harness reads 1; write it again"),
-        (lambda t: t[:-9], "p.json is no profile; name a"),
-        (lambda t: "[]", "p.json is no profile; name a"),
-        (lambda t: "{}", "p.json is no profile; name a"),
-    ],
-)
-def test_a_file_that_is_something_else_is_refused(change, message):
-    with pytest.raises(ReplayError, match=message):
-        profile_of_text(change(profile_text(log_profile())), "p.json")
+def test_a_slice_that_the_profile_does_not_know_has_no_rows():
+    reference = profile(world_of(8), number([float(i) for i in range(8)]), 0)
+    sample = StoredReference(reference).slice("channel", "tv", reference.bins)
+    assert (sample.n_rows, sample.counts.sum()) == (0, 0)
+    assert math.isnan(sample.mean)

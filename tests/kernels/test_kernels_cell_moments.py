@@ -219,4 +219,4 @@ def test_thresholds_move_no_value_to_another_bin():
     assert thresholds_of((0.1, 1e300), np.int64).last == 2**63 - 1
     assert thresholds_of((-1e300, -0.5), np.int64).starts.tolist() == [-(2**63)]
     assert thresholds_of((-1e300, -0.5), np.int64).last == -1
-    assert thresholds_of((2**53 + 1, 2**53 + 1), np.float64).last == 2.0**53
+    assert thresholds_of((2**53 + 1, 2**53 + 3), np.float64).last == 2.0**53 + 2
