@@ -235,7 +235,7 @@ def merge(a: CellTally, b: CellTally) -> CellTally:
 def merge_cells(tally: CellTally, groups: Sequence[NDArray[np.int64]]) -> CellTally:
     """Return the tally in which cell g holds the rows of all cells `groups[g]` together.
 
-    Formula: mean = sum n_i mean_i / n; m2 = sum m2_i + sum n_i (mean_i - mean)^2.
+    Formula: mean = c + sum n_i (mean_i - c) / n, c the greatest of the means; m2 = sum m2_i + sum n_i (mean_i - mean)^2.
     Source: Chan, Golub & LeVeque 1983, as `merged_moments`, for any number of parts.
 
     >>> tally = cell_moments(np.array([1.0, 3.0, 8.0]), np.array([[0], [1], [1]], np.int32), 2, (0.0, 9.0))
@@ -253,7 +253,10 @@ def merge_cells(tally: CellTally, groups: Sequence[NDArray[np.int64]]) -> CellTa
     total = np.add.reduceat(n, firsts)
     share = n / np.repeat(np.maximum(total, 1), lengths)
     with np.errstate(over="ignore", invalid="ignore"):
-        centre = np.add.reduceat(share * mean, firsts)
+        # from one of the means, so that equal means give just this mean and no spread
+        greatest = np.maximum.reduceat(np.where(n > 0, mean, -np.inf), firsts)
+        base = np.where(total > 0, greatest, 0.0)
+        centre = base + np.add.reduceat(share * (mean - np.repeat(base, lengths)), firsts)
         between = np.add.reduceat(n * (mean - np.repeat(centre, lengths)) ** 2, firsts)
         moments = RowMoments(total, centre, np.add.reduceat(m2, firsts) + between)
     nothing = np.zeros((1, tally.counts.shape[1]), np.int64)

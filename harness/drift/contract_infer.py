@@ -5,19 +5,20 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Collection, Sequence
 
-from harness.drift.stays import has_windows, n_varied_windows, varies_in_every_window
+from harness.drift.stays import has_windows, reference_windows, varies_in_every_window
 from harness.records.contract import ColumnRule, Contract
 from harness.records.profile import QUANTILES, ColumnProfile
 
 MISSING_TIMES, MISSING_MORE = 2.0, 0.01  # a share that doubles, or one near 0 that becomes 1 %, is what rates of nulls do by themselves
 SPREADS = 3.0  # a season moves a column by its spread in one month, and seldom by three; percents are 99 spreads away from their shares
-MAX_CLOSED, ROWS_PER_VALUE = 50, 100  # a set is closed where more values would have shown: beyond 50, or with few rows each, new ones are natural
+MAX_CLOSED, ROWS_PER_VALUE = 50, 100  # a set is closed where more values would have shown: with fewer rows each, new ones are natural
 MAX_UNSEEN_SHARE = 0.01  # of rows with a value outside a closed set: rare values may have missed the reference
 DISTINCT_SHARE = 0.85  # of rows, from which on values number rows: estimates of as many values as rows are within 15 %
 MIN_DISTINCT_ROWS = 100  # among fewer rows, all different says little of an id
 NEAR_ZERO = 0.05  # of the span: whole numbers that come so near 0, or begin with 1, and never cross it are counts
 MISSING_CODES = -999.0, -9999.0  # written where a value was missing; a bound beyond them would let them pass
 MIN_WINDOWS = 5  # of the reference, all of which varied, before a single constant window says something
+MOSTLY_ONE = 0.9  # share of one bin in a window from which on a constant window is common: 131 equal rows are then one chance in a million
 
 
 def infer_contract(profiles: Sequence[ColumnProfile], source: str, sorted_columns: Collection[str] = ()) -> Contract:
@@ -45,7 +46,8 @@ def infer_rule(reference: ColumnProfile, is_monotone: bool = False, is_unique: b
 
     Presence and type as they are. Missing: twice the share and 1 % more, see `_max_missing_share`. Range of a number, where it varied: see `_range`.
     Categories: closed where at most 50 have 100 rows each on average and no new ones came in its last window. Not constant in a window: where it was
-    constant in none of five or more; without windows, where it varied. A time has no range, it goes on, and a last window may be one moment of it.
+    constant in none of five or more, nor mostly one value; without windows, where it varied. A time has no range, it goes on, and a last window may be
+    one moment of it.
 
     Parameters
     ----------
@@ -75,15 +77,17 @@ def infer_rule(reference: ColumnProfile, is_monotone: bool = False, is_unique: b
         max_unseen_share=MAX_UNSEEN_SHARE if categories else 0.0,
         is_unique=is_unique,
         is_monotone=is_monotone,
-        may_be_constant=goes_on or reference.kind == "time" or not _varies(reference),
+        may_be_constant=goes_on or reference.kind == "time" or not _varies_well(reference),
         check_unit=not (goes_on or is_monotone),
         check_stays=not goes_on,
     )
 
 
-def _varies(reference: ColumnProfile) -> bool:
-    enough = not has_windows(reference) or n_varied_windows(reference) >= MIN_WINDOWS
-    return enough and varies_in_every_window(reference)
+def _varies_well(reference: ColumnProfile) -> bool:
+    """Say whether a constant window would be news: no value, by its bin, has nine tenths of the rows of a window."""
+    windows = reference_windows(reference)
+    enough = len(windows) >= (MIN_WINDOWS if has_windows(reference) else 1) and varies_in_every_window(reference)
+    return enough and all(reference.counts[w, :-1].max() < MOSTLY_ONE * reference.counts[w, :-1].sum() for w in windows)
 
 
 def _n_present(reference: ColumnProfile) -> int:

@@ -118,7 +118,8 @@ class CurrentRows:
         `window` is the first one in which it is broken where that is not the first of the rows; `more` ends the sentence.
         """
         shown = at[:N_EXAMPLES]
-        word, numbers = ("row", self.index[shown]) if self.rows.row_numbers is None else ("log row", self.rows.row_numbers[self.index[shown]])
+        kept = self.rows.row_numbers
+        word, numbers = ("row", self.index[shown]) if kept is None else ("log row", kept[self.index[shown]])
         rows, examples = tuple(int(number) for number in numbers), tuple(self.text_at(int(i)) for i in shown)
         window = window or self.first_window(at)
         since = f", first in window {window}" if window else ""
@@ -169,19 +170,25 @@ def time_text(microseconds: float) -> str:
         return f"{int(microseconds)} us"
 
 
-def share_text(share: float, unlike: float | None = None) -> str:
-    """Write a share of rows as per cent, to three digits, or to as many as tell it from another one.
+def share_texts(*shares: float) -> list[str]:
+    """Write shares of rows as per cent, to three digits, or to as many as tell different ones apart.
 
     Examples
     --------
-    >>> share_text(0.00501979), share_text(0.010001, unlike=0.01), share_text(1.0)
-    ('0.502 %', '1.0001 %', '100 %')
+    >>> share_texts(0.00501979), share_texts(1.0, 0.5), share_texts(0.010001, 0.01)
+    (['0.502 %'], ['100 %', '50 %'], ['1.0001 %', '1 %'])
     """
-    for digits in range(3, 17):
-        text, other = (None if s is None else f"{100 * s:.{digits}g} %" for s in (share, unlike))
-        if text != other or share == unlike:
+    texts: list[str] = []
+    for digits in range(3, 18):  # 17 digits write any two float64 in two ways
+        texts = [f"{100 * share:.{digits}g} %" for share in shares]
+        if len(set(texts)) == len(set(shares)):
             break
-    return str(text)
+    return texts
+
+
+def share_text(share: float) -> str:
+    """Write one share of rows as per cent, to three digits."""
+    return share_texts(share)[0]
 
 
 def _stretch(index: NDArray[np.intp]) -> slice | NDArray[np.intp]:

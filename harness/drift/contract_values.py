@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.drift.contract_rows import CurrentRows, number_text, share_text, time_text
+from harness.drift.contract_rows import CurrentRows, number_text, share_texts, time_text
 from harness.records.contract import ColumnRule, Violation
 from harness.records.profile import ColumnProfile
 
-_PIECE = 1 << 16  # values at a time: what falls does so early
+_PIECE = 1 << 16  # values at a time: what falls mostly does so early
 _MIN_RISING = 100  # rows: fewer are in order by luck
 _HINTED, _MIN_HINTED = (100.0, 1000.0), 100  # factors of shares and thousandths; values outside that are enough to speak of
 
@@ -25,9 +25,9 @@ def check_missing(rule: ColumnRule, current: CurrentRows) -> Violation | None:
     if share <= rule.max_missing_share:
         return None
     limit = rule.max_missing_share
-    expected = f"at most {share_text(limit)} of the rows without a value" if limit else "a value in every row"
-    found = f"{share_text(share, unlike=limit)} of the rows without one"
-    return current.violation("missing", expected, found, at, _first_above(current, at, limit))
+    found, allowed = share_texts(share, limit)
+    expected = f"at most {allowed} of the rows without a value" if limit else "a value in every row"
+    return current.violation("missing", expected, f"{found} of the rows without one", at, _first_above(current, at, limit))
 
 
 def _first_above(current: CurrentRows, at: NDArray[np.intp], limit: float) -> str | None:
@@ -160,7 +160,8 @@ def never_falls(values: NDArray[Any]) -> bool:
     >>> never_falls(np.array([1, 1, 3, 7]))
     True
     """
-    return not any(bool((values[i + 1 : i + _PIECE + 1] < values[i : min(i + _PIECE, len(values) - 1)]).any()) for i in range(0, len(values), _PIECE))
+    pieces = (values[i : i + _PIECE + 1] for i in range(0, len(values), _PIECE))
+    return not any(bool((piece[1:] < piece[:-1]).any()) for piece in pieces)
 
 
 def rises(values: NDArray[Any]) -> bool:

@@ -63,7 +63,7 @@ def _values(
     cardinality = number_cardinality(values)
     top: tuple[tuple[str, int], ...] = ()
     if cardinality.n_distinct <= _TOP_OF_NUMBERS:
-        own, counts = np.unique(values, return_counts=True)
+        own, counts = np.unique(values + values.dtype.type(0), return_counts=True)  # -0 is 0, under one name
         top = _top(tuple(str(v) for v in own), counts)  # with all digits, so that two values have two names
     return exact_quantiles(finite, QUANTILES), cardinality, top
 

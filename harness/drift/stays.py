@@ -17,7 +17,7 @@ from harness.records.contract import ColumnRule, Violation
 from harness.records.profile import ColumnProfile
 
 MAX_CHANCE = 1e-6  # of what is claimed, in rows like the reference's: of a thousand columns by a thousand windows, one in error
-MIN_ALONE = 100  # rows of a last window that may stand for "stays", or of one that must vary as the reference did: rows of one moment are alike
+MIN_ALONE = 100  # rows of a last window that may stand for "stays", or of one that must vary: fewer may be of one moment
 WITHOUT_REFERENCE = 0.5  # share of its commonest value that a column is then thought to have: 20 equal rows are beyond chance
 NULLS_BEFORE, NULLS_AFTER = 0.01, 0.5  # missing shares: of a reference that knew no nulls to speak of, and of windows that are full of them
 
@@ -57,13 +57,8 @@ def varies_in_every_window(reference: ColumnProfile) -> bool:
 
     Without windows all rows of the reference are one.
     """
-    windows = _reference_windows(reference)
+    windows = reference_windows(reference)
     return bool(windows) and all(_varies(reference, w) for w in windows)
-
-
-def n_varied_windows(reference: ColumnProfile) -> int:
-    """Return how many windows of the reference had two values or more that are there; all rows are one where there are no windows."""
-    return len(_reference_windows(reference))
 
 
 def has_windows(reference: ColumnProfile) -> bool:
@@ -71,7 +66,8 @@ def has_windows(reference: ColumnProfile) -> bool:
     return any(name != "all" for name in reference.window_names)
 
 
-def _reference_windows(reference: ColumnProfile) -> list[int]:
+def reference_windows(reference: ColumnProfile) -> list[int]:
+    """Return the cells of the reference's windows with two values or more that are there; the cell of all rows where there are no windows."""
     n_windows = sum(name != "all" for name in reference.window_names)
     present = reference.moments.n_rows - reference.moments.n_missing
     return [w for w in (range(1, 1 + n_windows) if n_windows else (0,)) if present[w] >= 2]
@@ -92,7 +88,7 @@ def _greatest_share(current: CurrentRows, reference: ColumnProfile, value: Any) 
     if at is None:
         return 0.0
     n_present = reference.moments.n_rows - reference.moments.n_missing
-    return max((float(reference.counts[w, at] / n_present[w]) for w in _reference_windows(reference)), default=0.0)
+    return max((float(reference.counts[w, at] / n_present[w]) for w in reference_windows(reference)), default=0.0)
 
 
 def _bin_of(reference: ColumnProfile, column: Column, value: Any) -> int | None:

@@ -28,6 +28,10 @@ class ContractKept(DataGate):
         """Return that none may be broken."""
         return "no promise broken, every check run"
 
+    def was_measured(self, data: DataEvidence) -> bool:
+        """Say whether a contract was held against the rows."""
+        return data.contract is not None
+
     def judge_data(self, data: DataEvidence) -> GateResult:
         """Judge the rows."""
         report = data.contract
@@ -54,4 +58,4 @@ def _say(report: ContractReport) -> tuple[str, str]:
         )
     if not report.n_checks:
         return UNDECIDED, "the contract has nothing to check; name columns in it"
-    return PASS, f"all {report.n_checks} checks of {len(report.contract.rules)} columns kept"
+    return PASS, f"all {report.n_checks:,} checks of {len(report.contract.rules):,} columns kept"

@@ -69,6 +69,10 @@ class DriftWithin(DataGate):
         share = "" if self.max_drifted_share is None else f"fewer than {self.max_drifted_share:.4g} of the columns drifted"
         return "; ".join(part for part in (share, f"no drift of {one_of(self.columns)}" if self.columns else "") if part)
 
+    def was_measured(self, data: DataEvidence) -> bool:
+        """Say whether any column was compared."""
+        return bool(data.drift)
+
     def judge_data(self, data: DataEvidence) -> GateResult:
         """Judge the rows."""
         rows = [row for row in data.drift if self._counts(row)]

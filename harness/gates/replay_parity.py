@@ -41,6 +41,10 @@ class ReplayParity(DataGate):
         """Return the limit."""
         return f"at most {self.max_share:.4g} of the rows beyond the tolerance"
 
+    def was_measured(self, data: DataEvidence) -> bool:
+        """Say whether the champion's scores were held against logged ones."""
+        return data.parity is not None
+
     def judge_data(self, data: DataEvidence) -> GateResult:
         """Judge the rows."""
         parity = data.parity

@@ -199,11 +199,11 @@ class _Story:
             return None
         is_id, is_time = column.name == self.work.replay.id, column.name == self.work.replay.timestamp
         if column.name in self.stored or column.kind == "none" or not self.rows.n_reference:
-            return infer_rule(reference, goes_on=is_id)
+            return infer_rule(reference, goes_on=is_id or (is_time and column.kind == "number"))
         present = present_values(column, self.index.sides[REFERENCE_SIDE])
         return infer_rule(
             reference,
             is_monotone=is_time and never_falls(present),
             is_unique=is_id and all_differ(present),
-            goes_on=is_id or (column.kind == "number" and not is_time and rises(present)),
+            goes_on=is_id or (column.kind == "number" and (is_time or rises(present))),
         )

@@ -189,7 +189,7 @@ def read_json(path: Path) -> dict[str, Any]:
         return dict(json.loads(path.read_text(encoding="utf-8")))
     except FileNotFoundError:
         raise ResultsError(f"results: no file {path}; name the folder of a sweep, as results/flights, or run the sweep again") from None
-    except (OSError, ValueError) as trouble:
+    except (OSError, TypeError, ValueError) as trouble:
         raise ResultsError(f"results: {path} cannot be read ({trouble}); run the sweep again") from trouble
 
 

@@ -107,8 +107,34 @@ def test_a_violation_says_everything() -> None:
         (103, 105, 106),
         ("5001", "6000", "-1"),
         "x: expected values from 0 to 5000, found -1 to 9999: 4 of 6 current rows, first in window w2"
-        " (row 103: 5001; row 105: 6000; row 106: -1)",
+        " (log row 103: 5001; log row 105: 6000; log row 106: -1)",
     )
+
+
+def test_rows_that_were_not_numbered_are_places_and_figures_of_rows_have_separators() -> None:
+    (found,) = check(ColumnRule("x", maximum=1, **PLAIN), number_column(np.zeros(1_500), [2.0, 2.0]), 1_500)
+    assert found.sentence.endswith("2 of 2 current rows (row 1,500: 2; row 1,501: 2)")
+    (found,) = check(ColumnRule("x", maximum=1, **PLAIN), number_column([], [0.0] * 1_500 + [2.0] * 1_000), first_row=82_700)
+    assert found.sentence.endswith("1,000 of 2,500 current rows (log row 84,200: 2; log row 84,201: 2; log row 84,202: 2)")
+
+
+@pytest.mark.parametrize(
+    ("n_missing", "limit", "expected", "said"),
+    [
+        (50, 0.01, "at most 1 % of the rows without a value", "5 % of the rows without one"),
+        (11, 0.01, "at most 1 % of the rows without a value", "1.1 % of the rows without one"),
+        (1, 0.0, "a value in every row", "0.1 % of the rows without one"),
+        (1000, 0.5, "at most 50 % of the rows without a value", "100 % of the rows without one"),
+        (334, 1 / 3, "at most 33.3 % of the rows without a value", "33.4 % of the rows without one"),
+        (334, 0.33399, "at most 33.399 % of the rows without a value", "33.4 % of the rows without one"),
+    ],
+)
+def test_shares_are_per_cent(n_missing: int, limit: float, expected: str, said: str) -> None:
+    rule = ColumnRule("x", max_missing_share=limit, **PLAIN)
+    (found,) = check(rule, number_column([], [NAN] * n_missing + [1.0] * (1000 - n_missing)))
+    assert (found.expected, found.found) == (expected, said)
+    few = ColumnRule("x", categories=("a",), max_unseen_share=0.005, **PLAIN)
+    assert check(few, text_column([], ["a"] * 9 + ["b"]))[0].expected == "one of a in all but 0.5 % of the rows"
 
 
 def test_the_window_of_missing_rows_is_the_first_whose_own_share_is_above_the_limit() -> None:

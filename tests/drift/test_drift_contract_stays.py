@@ -141,7 +141,7 @@ def test_nulls_that_appear_and_stay_are_named_with_their_first_window() -> None:
     full = [1.0, 2.0] * 30
     (found,) = numbers([full], [[NAN, *full], [NAN] * 30 + [1.0, 2.0] * 15, [NAN] * 60])
     assert (found.check, found.window, found.n_rows, found.examples) == ("nulls", "w2", 90, ("missing",) * 3)
-    assert "found 0.75 of them from window w2 on, to the last (2 windows)" in found.sentence
+    assert "few rows without a value, as in the reference (0 %), found 75 % of them from window w2 on, to the last (2 windows)" in found.sentence
 
 
 @pytest.mark.parametrize(
@@ -169,4 +169,32 @@ def test_a_column_varies_where_every_window_with_two_values_does() -> None:
     assert varies([1.0, 2.0], [3.0], [4.0, 5.0])
     assert not varies([1.0, 2.0], [3.0, 3.0])
     assert not varies([3.0])
-    assert not varies_in_every_window(profile_of(number_column([1.0, 2.0], []), 2))
+    assert [varies_in_every_window(profile_of(number_column(v, []), 2)) for v in ([1.0, 2.0], [1.0, 1.0])] == [True, False]  # one of all rows
+
+
+def test_a_window_of_fewer_than_a_hundred_rows_may_be_of_one_moment() -> None:
+    rule = ColumnRule("x", may_be_constant=False, check_unit=False, check_stays=False)
+    assert numbers([VARIED], [VARIED, [7.0] * 99, VARIED], rule) == []
+    assert [(v.check, v.n_rows) for v in numbers([VARIED], [VARIED, [7.0] * 100, VARIED], rule)] == [("constant", 100)]
+
+
+def test_the_last_day_of_a_log_is_one_window_of_one_date() -> None:
+    def stays(*windows: list[int]) -> list[str]:
+        column = number_column([1, 2, 3, 4] * 10, [*chain(*windows)], "int64", kind="time")
+        of_rows = [w for w, values in enumerate(windows, 1) for _ in values]
+        return [v.check for v in checked(ColumnRule("x"), column, [1] * 40, of_rows)[0]]
+
+    assert stays([5, 6] * 50, [9] * 200) == []
+    assert stays([9] * 100, [9] * 100) == ["constant"]
+
+
+@pytest.mark.parametrize(("n", "found"), [(99, []), (131, []), (132, ["constant"])])
+def test_without_windows_the_reference_says_how_common_the_value_was(n: int, found: list[str]) -> None:
+    reference = [0.0] * 90 + [1.0] * 10  # 0.9 to the power of 131 is a chance in a million, and 1.0e-6 just above it
+    column = number_column(reference, [0.0] * n)
+    rule = ColumnRule("x", may_be_constant=False, check_unit=False)
+    assert [v.check for v in checked(rule, column, [0] * 100, [0] * n)[0]] == found
+    profile = profile_of(column, 100, n_edges=2)
+    stored = number_column([], [0.0] * n)
+    alone = check_column(rule, stored, compared(0, n), cells_of([], [0] * n), profile, None)
+    assert [v.check for v in alone[0]] == []  # both values are in one bin

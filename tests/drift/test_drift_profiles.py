@@ -109,6 +109,10 @@ def test_two_numbers_that_share_their_first_digits_are_listed_apart():
     assert len({name for name, _ in found.top}) == 2
 
 
+def test_minus_zero_is_listed_as_zero():
+    assert all_rows([-0.0, 0.0, -0.0]).top == (("0.0", 3),)
+
+
 def test_an_infinite_value_is_a_value_of_its_own():
     assert all_rows([1.0, INF, INF, -INF, NAN]).cardinality.n_distinct == 3.0
     assert all_rows([1.0, INF, 1.0]).quantiles.tolist() == [1.0] * len(QUANTILES)
@@ -156,12 +160,11 @@ def test_quantiles_of_a_sum_are_within_the_bin_that_holds_them():
     first = all_rows(parts[0].tolist())
     both = added_profiles(first, all_rows(parts[1].tolist(), first.bins))
     exact = np.quantile(np.concatenate(parts), QUANTILES)
-    # In the outer bins, a tenth of the rows, values lie anything but evenly.
-    inner = slice(QUANTILES.index(0.1), QUANTILES.index(0.9) + 1)
+    # In the outer bins values lie anything but evenly; the second part reaches further into the upper one.
+    inner = slice(QUANTILES.index(0.1), QUANTILES.index(0.8))
     width = max(np.diff(first.bins.edges[1:-1]))
     assert np.abs(both.quantiles - exact)[inner].max() < width
-    with pytest.raises(AssertionError):
-        np.testing.assert_array_equal(both.quantiles, exact)
+    assert both.quantile_method == "histogram", "and it says that they are not exact"
 
 
 def test_infinite_values_are_not_taken_for_the_ends_of_the_range():
@@ -180,7 +183,7 @@ def test_parts_in_other_bins_or_of_another_column_do_not_add():
     with pytest.raises(ReplayError, match="different kind"):
         added_profiles(a, all_rows(["a"], kind="category"))
     with pytest.raises(ReplayError, match="different bins"):
-        added_profiles(all_rows(["a", "b"], kind="category"), all_rows(["b", "a", "c"], kind="category"))
+        added_profiles(all_rows(["a", "a", "b"], kind="category"), all_rows(["b", "b", "a"], kind="category"))
 
 
 def log_profile(*columns):
@@ -278,7 +281,8 @@ def test_a_stored_profile_in_place_of_the_reference_rows_gives_the_same_figures(
     for key, reading in found.items():
         assert reading.value == pytest.approx(expected[key].value, rel=1e-9, abs=1e-12, nan_ok=True), key
         assert (reading.n_reference, reading.n_current) == (expected[key].n_reference, expected[key].n_current), key
-        assert reading.p_value == pytest.approx(expected[key].p_value, rel=1e-9, abs=1e-12), key
+        assert (reading.p_value is None) == (expected[key].p_value is None), key
+        assert reading.p_value is None or reading.p_value == pytest.approx(expected[key].p_value, rel=1e-9, abs=1e-12, nan_ok=True), key
 
 
 def test_a_slice_that_the_profile_does_not_know_has_no_rows():

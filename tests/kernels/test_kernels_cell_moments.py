@@ -130,6 +130,13 @@ def test_equal_values_have_no_variance_at_all():
     assert cell_moments(np.full(len(ids), 0.1), ids, 1, EDGES).moments.m2.tolist() == [0.0]
 
 
+def test_merged_cells_of_equal_values_have_no_variance_either():
+    ids = np.resize(np.arange(12), 1000).astype(np.int32)[:, None]
+    whole = merge_cells(cell_moments(np.full(1000, 0.7), ids, 13, EDGES), [np.arange(13), np.array([12, 5, 3])])
+    assert whole.moments.mean.tolist() == [0.7, 0.7]
+    assert whole.moments.m2.tolist() == [0.0, 0.0]
+
+
 def test_squares_beyond_float64_make_m2_undefined_and_nothing_else():
     values = np.repeat([1e200, -1e200], 400)
     tally = cell_moments(values, np.zeros((800, 1), np.int32), 1, EDGES)
