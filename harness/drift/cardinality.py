@@ -36,12 +36,14 @@ def number_cardinality(values: NDArray[Any]) -> Cardinality:
     3.0
     """
     seen = np.zeros(0, np.uint64)
-    for start in range(0, len(values), _CHUNK):
-        seen = np.union1d(seen, _bits(values[start : start + _CHUNK]))
+    start, n = 0, 2 * LIMIT  # a column of many values shows it at once
+    while start < len(values):
+        seen = _distinct(np.concatenate([seen, _distinct(_bits(values[start : start + n]))]))
         if len(seen) > LIMIT:
             parts = (values[i : i + _CHUNK] for i in range(0, len(values), _CHUNK))
-            chosen = [np.unique(_chosen(_bits(part))) for part in parts]
-            return _estimated(_sketch(np.unique(np.concatenate(chosen)).tolist()), _SKETCH_NUMBERS)
+            chosen = [_distinct(_chosen(_bits(part))) for part in parts]
+            return _estimated(_sketch(_distinct(np.concatenate(chosen)).tolist()), _SKETCH_NUMBERS)
+        start, n = start + n, _CHUNK
     return Cardinality(float(len(seen)), "exact", _NUMBERS + seen.tobytes())
 
 
@@ -90,6 +92,12 @@ def _bits(values: NDArray[Any]) -> NDArray[np.uint64]:
     fits = near < 2.0**63  # what rounds up to 2**63 has no int64
     is_exact = fits & (np.where(fits, near, 0.0).astype(np.int64) == values)
     return np.where(is_exact, (near + 0.0).view(np.uint64), values.view(np.uint64))
+
+
+def _distinct(words: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """Return the different words in order; NumPy's `unique` counts by hash, which takes five times as long here."""
+    ordered = np.sort(words)
+    return ordered[np.append(True, ordered[1:] != ordered[:-1])] if len(ordered) else ordered
 
 
 def _chosen(bits: NDArray[np.uint64]) -> NDArray[np.uint64]:

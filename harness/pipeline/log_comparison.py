@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
+from threading import Event
 
 from harness.drift.contract_file import read_contract
 from harness.drift.profile_file import profile_of_text
-from harness.errors import ConfigError, HarnessError, ReplayError
+from harness.errors import ConfigError, HarnessError, ReplayError, ResultsError
 from harness.pipeline.column_work import LogWork, PartResult, compare_columns
 from harness.pipeline.environment import sources
 from harness.pipeline.log_drift import put_together
@@ -68,7 +70,7 @@ def log_work(replay: ReplayConf, drift: DriftConf, cache_dir: Path, folder: Path
         log.labels.fingerprint if log.labels else None,
         reference.fingerprint if reference else None,
         repr(replay),
-        repr(drift),
+        repr(replace(drift, gates=())),  # gates read what was found
         repr(contract),
         stored.sha256 if stored else None,
         code_hash(sources(*_CODE)),
@@ -104,28 +106,44 @@ def compare_with_reference(work: LogWork, timeout_s: float) -> LogFindings:
     HarnessError
         When the log is not what the configuration says.
     """
-    kept = read_findings(work.folder)
-    if kept is not None and kept.identity == work.identity and all((work.folder / f).is_file() for f in (CONTRACT, PROFILE, DRIFT)):
+    kept = _kept(work)
+    if kept is not None:
         return kept
     remove_findings(work.folder)
     n_parts = max(1, min(MAX_CHILDREN, thread_count(), len(work.log.columns)))
     with bar("drift", len(work.log.columns)) as progress, ThreadPoolExecutor(n_parts) as pool:
-        done = [0] * n_parts
+        done, is_over = [0] * n_parts, Event()
 
         def run(part: int) -> Outcome:
             def on_columns(n: int) -> None:
+                if is_over.is_set():
+                    raise InterruptedError("nobody waits for this part")
                 done[part] = n
                 progress(sum(done))
 
             return run_child(_compare, (work, part, n_parts), timeout_s, None, on_columns)
 
-        outcomes = list(pool.map(run, range(n_parts)))
+        try:
+            outcomes = list(pool.map(run, range(n_parts)))
+        except BaseException:  # an interrupt, say: the pool would wait for every child to end its work
+            is_over.set()
+            raise
     return put_together(work, [_part_of(outcome) for outcome in outcomes])
 
 
 def thread_count() -> int:
     """Return how many cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _kept(work: LogWork) -> LogFindings | None:
+    """Return the findings that stand there under the same identity; None where there are none, or they are damaged: they are found again."""
+    try:
+        kept = read_findings(work.folder)
+    except ResultsError:
+        return None
+    is_whole = kept is not None and kept.identity == work.identity and all((work.folder / f).is_file() for f in (CONTRACT, PROFILE, DRIFT))
+    return kept if is_whole else None
 
 
 def _compare(channel: Channel, work: LogWork, part: int, n_parts: int) -> tuple[PartResult | None, HarnessError | None]:
@@ -154,5 +172,5 @@ def data_evidence(folder: Path, findings: LogFindings | None, reason: str | None
         return DataEvidence(contract_reason=reason, drift_reason=reason)
     frame = files.read_parquet(folder / DRIFT)
     rows = drift_rows_of(frame[(frame["slice_by"] == ALL) & (frame["slice_value"] == ALL)])
-    nothing = None if rows else "no column was compared"
+    nothing = None if rows else "no column was compared" if findings.n_reference else "there is no reference, only a contract"
     return DataEvidence(contract=findings.contract, drift=rows, drift_reason=nothing)

@@ -141,7 +141,10 @@ def test_nulls_that_appear_and_stay_are_named_with_their_first_window() -> None:
     full = [1.0, 2.0] * 30
     (found,) = numbers([full], [[NAN, *full], [NAN] * 30 + [1.0, 2.0] * 15, [NAN] * 60])
     assert (found.check, found.window, found.n_rows, found.examples) == ("nulls", "w2", 90, ("missing",) * 3)
-    assert "few rows without a value, as in the reference (0 %), found 75 % of them from window w2 on, to the last (2 windows)" in found.sentence
+    assert (
+        "few rows without a value, as in the reference (0 %), found 75 % of them from window w2 on, to the last (2 windows)"
+        in found.sentence
+    )
 
 
 @pytest.mark.parametrize(
@@ -169,7 +172,10 @@ def test_a_column_varies_where_every_window_with_two_values_does() -> None:
     assert varies([1.0, 2.0], [3.0], [4.0, 5.0])
     assert not varies([1.0, 2.0], [3.0, 3.0])
     assert not varies([3.0])
-    assert [varies_in_every_window(profile_of(number_column(v, []), 2)) for v in ([1.0, 2.0], [1.0, 1.0])] == [True, False]  # one of all rows
+    assert [varies_in_every_window(profile_of(number_column(v, []), 2)) for v in ([1.0, 2.0], [1.0, 1.0])] == [
+        True,
+        False,
+    ]  # one of all rows
 
 
 def test_a_window_of_fewer_than_a_hundred_rows_may_be_of_one_moment() -> None:

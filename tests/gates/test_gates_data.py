@@ -13,7 +13,9 @@ from harness.errors import ConfigError
 from harness.gates.contract import ContractKept
 from harness.gates.data_gate import DataGate
 from harness.gates.drift import DriftWithin
+from harness.gates.lineage import KnownLineage
 from harness.gates.replay_parity import ReplayParity
+from harness.gates.verdict import verdicts
 from harness.plugins import build
 from harness.records.contract import ColumnRule, Contract, ContractReport, NotChecked, Violation
 from harness.records.data_evidence import DataEvidence
@@ -197,6 +199,53 @@ def test_a_challenger_answers_for_its_own_predictions_and_windows_are_the_grids(
     assert [r.status for r in gate.judge((evidence(variant="b", data=data), evidence(variant="c", data=data)))] == ["PASS", "FAIL"]
     (result,) = ReplayParity().judge((evidence(data=DataEvidence(parity=parity((10, 10), (1, 1)))),))
     assert result.sentence.endswith("worst window 2013-04: 1 of 10")
+
+
+OPTIONAL = [ContractKept(required=False), DriftWithin(max_drifted_share=0.5, required=False), ReplayParity(required=False)]
+MEASURED = DataEvidence(report(1), (drift_row("x", True),), parity((100, 100), (5, 5)))
+
+
+@pytest.mark.parametrize("gate", OPTIONAL)
+@pytest.mark.parametrize("data", [None, DataEvidence(), DataEvidence(contract_reason="no reference", drift_reason="no reference")])
+def test_what_need_not_be_measured_and_was_not_has_no_result_in_a_review(gate: DataGate, data: DataEvidence | None, evidence: Any) -> None:
+    challengers = (evidence(variant="b", data=data), evidence(variant="c", data=data))
+    assert gate.judge(challengers) == ()
+    assert [r.status for r in replace(gate, required=True).judge(challengers)] == ["UNDECIDED", "UNDECIDED"]
+    assert gate.judge_data(data or DataEvidence()).status == "UNDECIDED"  # of a log alone
+
+
+@pytest.mark.parametrize("gate", OPTIONAL)
+def test_what_was_measured_is_judged_whether_it_had_to_be_or_not(gate: DataGate, evidence: Any) -> None:
+    one, other = evidence(variant="b", data=MEASURED), evidence(variant="c")
+    assert [r.status for r in gate.judge((one,))] == ["FAIL"]
+    assert gate.judge((one, other)) == replace(gate, required=True).judge((one, other))  # nothing is left out beside it
+    assert [r.status for r in gate.judge((one, other))] == ["FAIL", "UNDECIDED"]
+
+
+def test_a_check_that_could_not_run_and_a_log_without_scores_are_undecided_all_the_same(evidence: Any) -> None:
+    data = DataEvidence(contract=report(0, 1), parity=parity((0, 0), (0, 0), 7))
+    assert [gate.judge((evidence(data=data),))[0].status for gate in (OPTIONAL[0], OPTIONAL[2])] == ["UNDECIDED", "UNDECIDED"]
+
+
+def test_predictions_of_another_variant_are_none_of_a_challengers(evidence: Any) -> None:
+    data = DataEvidence(drift=(drift_row("score", True, variant="c", kind="prediction"),))
+    gate = DriftWithin(max_drifted_share=0.5, kinds=("prediction",), required=False)
+    assert gate.judge((evidence(variant="b", data=data),)) == ()
+    assert [r.status for r in gate.judge((evidence(variant="b", data=data), evidence(variant="c", data=data)))] == ["UNDECIDED", "FAIL"]
+
+
+@pytest.mark.parametrize("gate", OPTIONAL)
+def test_required_is_true_or_false(gate: DataGate) -> None:
+    with pytest.raises(ValueError, match="required: found 'no', wanted true or false"):
+        replace(gate, required="no")  # type: ignore[arg-type]
+
+
+def test_a_verdict_is_that_of_the_other_gates_where_nothing_was_measured(evidence: Any) -> None:
+    gates = (KnownLineage(), *OPTIONAL)
+    (without,) = verdicts((evidence(),), gates)
+    assert ([g.gate for g in without.gates], without.status) == (["lineage"], "PASS")
+    (broken,) = verdicts((evidence(data=MEASURED),), gates)
+    assert ([g.status for g in broken.gates], broken.status) == (["PASS", "FAIL", "FAIL", "FAIL"], "FAIL")
 
 
 def test_they_are_built_from_a_review() -> None:

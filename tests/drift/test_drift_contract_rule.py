@@ -1,0 +1,70 @@
+"""The rule that a column of a log is given: ids, times and counters are known by their rows, not by estimates."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from harness.pipeline.column_work import Checked, LogWork, compare_columns
+from harness.records.conf import DriftConf
+from harness.replay.log_files import open_replay
+from harness.replay_schema import read_replay
+from tests.support.compared import DAY_US, written
+
+N = 12_000  # rows a side: more different values than are counted one by one
+DRIFT = DriftConf("none", "harness", None, 0.05, "rows", 99, 1_000, None, 1e-4)
+SHUFFLED = np.random.default_rng(1).permutation(2 * N)
+
+
+class Silent:
+    """A channel that nobody listens to."""
+
+    def progress(self, done: int) -> None:
+        """Report nothing."""
+
+
+def checked(folder: Path, values: Any, **keys: Any) -> Checked:
+    """Return the rule of column x, and what breaks it, in a log of 20 days, of which the first 10 are the reference."""
+    times = pa.array(np.sort(np.arange(2 * N) * 10 // N) * DAY_US, pa.timestamp("us"))
+    log = written(folder / "log.parquet", {"t": times, "x": pa.array(values)})
+    data = {"name": "log", "path": str(log), "task": "binary", "label": None, "features": [], "timestamp": "t"}
+    replay = read_replay(data | {"reference": {"until": "1970-01-11"}} | keys, needs_label=False)
+    work = LogWork(open_replay(replay, None), None, replay, DRIFT, None, None, folder / "cache", folder, "")
+    (found,) = [c for c in compare_columns(Silent(), work, 0, 1).columns if c.name == "x"]
+    return found.checked
+
+
+def test_an_id_of_more_rows_than_are_counted_is_unique_and_has_no_range(tmp_path: Path) -> None:
+    found = checked(tmp_path, SHUFFLED, id="x")
+    assert found.rule is not None
+    assert (found.rule.is_unique, found.rule.minimum, found.rule.maximum, found.rule.check_unit) == (True, None, None, False)
+    assert (found.violations, found.not_checked) == ((), ())
+
+
+def test_one_id_that_repeats_in_the_current_rows_breaks_it(tmp_path: Path) -> None:
+    (found,) = checked(tmp_path, [f"r{i}" for i in [*SHUFFLED[:-1], SHUFFLED[-2]]], id="x").violations
+    assert (found.check, found.n_rows, found.rows) == ("unique", 1, (2 * N - 1,))
+    assert f"(log row 23,999: r{SHUFFLED[-2]})" in found.sentence
+
+
+def test_one_id_that_repeats_in_the_reference_promises_nothing(tmp_path: Path) -> None:
+    found = checked(tmp_path, [SHUFFLED[1], *SHUFFLED[1:]], id="x")
+    assert found.rule is not None
+    assert (found.rule.is_unique, found.rule.maximum, found.violations) == (False, None, ())
+
+
+@pytest.mark.parametrize("values", [SHUFFLED, np.arange(2 * N), np.arange(2 * N) // 100, [*range(N), None, *range(N, 2 * N - 1)]])
+def test_numbers_of_rows_and_what_rises_with_them_have_no_range_though_nobody_names_them(tmp_path: Path, values: Any) -> None:
+    found = checked(tmp_path, values)
+    assert found.rule is not None
+    assert (found.rule.is_unique, found.rule.minimum, found.rule.maximum, found.violations) == (False, None, None, ())
+
+
+def test_only_the_time_of_the_replay_must_not_fall(tmp_path: Path) -> None:
+    found = checked(tmp_path, np.arange(2 * N))
+    assert found.rule is not None
+    assert not found.rule.is_monotone
