@@ -71,7 +71,8 @@ def _values(
 def _infinite(column: Column, index: RowIndex, side: int) -> NDArray[Any]:
     assert column.values is not None
     own = column.values[index.sides[side]]
-    return own[np.isinf(own)]
+    infinite: NDArray[Any] = own[np.isinf(own)]
+    return infinite
 
 
 def _top(names: tuple[str, ...], counts: NDArray[np.int64]) -> tuple[tuple[str, int], ...]:

@@ -10,7 +10,7 @@ from harness.gates.gate import Gate, Waiver
 from harness.records.evidence import FAIL, PASS, UNDECIDED, WAIVED, Evidence, GateResult, Signoff, Verdict
 
 NOT_JUDGED = "not judged"  # a review without gates: neither PASS nor any doubt
-WHOLE_REPLAY = "whole_replay"
+WHOLE_REPLAY, NOTHING_MEASURED = "whole_replay", "nothing_measured"
 _WORST_FIRST = (FAIL, UNDECIDED, WAIVED, PASS)
 _BEST_FIRST = (PASS, NOT_JUDGED, UNDECIDED, FAIL)
 _EXIT = {PASS: EXIT_PASS, NOT_JUDGED: EXIT_PASS, UNDECIDED: EXIT_UNDECIDED, FAIL: EXIT_FAIL}
@@ -47,6 +47,10 @@ def verdicts(evidence: Sequence[Evidence], gates: Sequence[Gate], candidate: str
         if e.lineage.limited and gates:
             sentence = "the replay was limited to its first rows (replay.limit), and such a result can never pass; run without the limit"
             results[e.variant].append(GateResult(WHOLE_REPLAY, e.variant, UNDECIDED, None, "whole replay", sentence))
+    for e in evidence:
+        if gates and not results[e.variant]:
+            sentence = "no gate of the review could be applied, since nothing that they read was measured; measure it, or name other gates"
+            results[e.variant].append(GateResult(NOTHING_MEASURED, e.variant, UNDECIDED, None, "one gate applied", sentence))
     return tuple(Verdict(e.variant, _worst(results[e.variant]), tuple(results[e.variant])) for e in evidence)
 
 

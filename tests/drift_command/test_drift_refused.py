@@ -13,22 +13,29 @@ from tests.drift_command.conftest import Drift
 from tests.drift_command.drift_world import DriftWorld, make_world, requests
 
 NO_REFERENCE = "replay.reference=null"
+
+
+def another(path: Path | str) -> list[str]:
+    """Return the overrides that put another log in place of the period."""
+    return [f"replay.reference.path={path}", "replay.reference.until=null"]
+
+
 OVERRIDES = {
     "no reference": ([NO_REFERENCE], ["replay.reference: found null", "period", "drift.reference_profile", "replay.contract"]),
     "no log": (["replay.path=nowhere.parquet"], ["replay.path: no file 'nowhere.parquet'"]),
     "a period without rows": (["replay.reference={until: 2024-01-01}"], ["replay.reference: no row of the log is left as reference"]),
     "nothing but reference": (["replay.reference={until: 2026-01-01}"], ["no row of the log is left to hold against the reference"]),
-    "nothing but training": (["replay.reference={from: 2025-05-01}", "replay.training={before: 2025-05-01}"], ["training period"]),
-    "no reference log": (["replay.reference={path: nowhere.parquet}"], ["replay.reference.path: no file 'nowhere.parquet'"]),
+    "nothing but training": (["replay.reference={from: 2025-05-01, until: null}", "replay.training={before: 2025-05-01}"], ["training period"]),
+    "no reference log": (another("nowhere.parquet"), ["replay.reference.path: no file 'nowhere.parquet'"]),
     "a reference log and a period": (["replay.reference={path: x.parquet, until: 2025-02-17}"], ["replay.reference: found until together with path"]),
     "an unknown column": (["drift.columns=[amuont]"], ["drift.columns: no column 'amuont'", "did you mean 'amount'?"]),
     "columns as a text": (["drift.columns=amount"], ["drift.columns: found 'amount', wanted a list"]),
     "an unknown option": (["drift=standart"], ["drift: no option 'standart'", "did you mean 'standard'?"]),
     "no drift": (["drift=none"], ["drift: found none", "drift=standard"]),
     "an unknown profile": (["drift.profile=evidentl"], ["drift.profile: found 'evidentl'", "did you mean 'evidently'?"]),
-    "no statistics": (["drift.statistics={}"], ["drift.statistics: found none"]),
+    "no statistics": (["~drift.statistics.psi", "~drift.statistics.ks", "~drift.statistics.missing_share", "~drift.statistics.mean", "~drift.statistics.chi_square", "drift=quick"], ["drift.statistics: found none; name some"]),
     "an unknown key": (["drift.alfa=0.1"], ["drift.alfa: unknown key", "did you mean 'alpha'?"]),
-    "a key of a statistic": (["drift.statistics.psi.limit=0.1"], ["drift.statistics.psi", "limit"]),
+    "a key of a statistic": (["drift.statistics.psi.limit=0.1"], ["statistics.psi.limit: unknown key; Psi takes"]),
     "a statistic that is none": (["drift.statistics.psi._target_=harness.drift.shares.Shares"], ["statistics.psi._target_", "is not a DriftStatistic"]),
     "a gate among statistics": (["drift.statistics.psi._target_=harness.gates.contract.ContractKept"], ["is not a DriftStatistic of harness.drift"]),
     "a gate of variants": (["+drift.gates.net._target_=harness.gates.net_gain.NetGain"], ["drift.gates: 'net_gain' judges variants"]),
@@ -53,9 +60,9 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> DriftWorld:
 
 
 @pytest.mark.parametrize("case", OVERRIDES)
-def test_a_configuration_that_cannot_be_compared(case: str, world: DriftWorld, drift: Drift) -> None:
+def test_a_configuration_that_cannot_be_compared(case: str, world: DriftWorld, drift: Drift, tmp_path: Path) -> None:
     overrides, words = OVERRIDES[case]
-    assert_refused(drift(world, *overrides), words, world.root / "results")
+    assert_refused(drift(world, *overrides, f"results_dir={tmp_path / 'results'}"), words, tmp_path / "results")
 
 
 @pytest.mark.parametrize(
@@ -66,8 +73,9 @@ def test_a_configuration_that_cannot_be_compared(case: str, world: DriftWorld, d
         ("timeless.parquet", ["replay.reference.path: no column 'at' in timeless.parquet"]),
     ],
 )
-def test_a_reference_log_that_is_none(name: str, words: list[str], world: DriftWorld, drift: Drift) -> None:
-    assert_refused(drift(world, f"replay.reference={{path: {world.root / name}}}"), words, world.root / "results")
+def test_a_reference_log_that_is_none(name: str, words: list[str], world: DriftWorld, drift: Drift, tmp_path: Path) -> None:
+    said = drift(world, *another(world.root / name), f"results_dir={tmp_path / 'results'}")
+    assert_refused(said, words, tmp_path / "results")
 
 
 PROFILES: dict[str, tuple[Callable[[str], str], str]] = {
@@ -85,16 +93,14 @@ def test_a_profile_that_cannot_stand_in(case: str, world: DriftWorld, unchanged_
     assert change(text) != text
     file = tmp_path / "profile.json"
     file.write_text(change(text))
-    said = drift(world, NO_REFERENCE, f"drift.reference_profile={file}")
-    assert_refused(said, ["drift.reference_profile", "profile.json", words], world.root / "results")
+    said = drift(world, NO_REFERENCE, f"drift.reference_profile={file}", f"results_dir={tmp_path / 'results'}")
+    assert_refused(said, ["drift.reference_profile", "profile.json", words], tmp_path / "results")
 
 
-def test_two_references(world: DriftWorld, unchanged_once: tuple[DriftWorld, int], drift: Drift) -> None:
-    profile = unchanged_once[0].results / "reference_profile.json"
-    said = drift(world, f"replay.reference={{path: {world.root / 'same.parquet'}}}", f"drift.reference_profile={profile}")
-    assert_refused(said, ["drift.reference_profile", "beside replay.reference.path", "wanted one reference"], world.root / "results")
-    said = drift(world, f"drift.reference_profile={profile}")
-    assert said.code != 2 or "reference" in said.err
+def test_two_references(world: DriftWorld, unchanged_once: tuple[DriftWorld, int], drift: Drift, tmp_path: Path) -> None:
+    profile = f"drift.reference_profile={unchanged_once[0].results / 'reference_profile.json'}"
+    said = drift(world, *another(world.root / "few.parquet"), profile, f"results_dir={tmp_path / 'results'}")
+    assert_refused(said, ["drift.reference_profile", "beside replay.reference.path", "wanted one reference"], tmp_path / "results")
 
 
 def test_a_folder_that_holds_a_sweep_over_another_log(world: DriftWorld, drift: Drift, tmp_path: Path) -> None:

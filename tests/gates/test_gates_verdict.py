@@ -151,3 +151,13 @@ def test_a_candidate_without_evidence_is_undecided() -> None:
 def test_the_real_gates_judge_together(evidence) -> None:
     (verdict,) = verdicts([evidence()], [NonInferiority(metric="auc", margin=0.01), KnownLineage()])
     assert (verdict.status, [g.gate for g in verdict.gates]) == ("PASS", ["non_inferiority_auc", "lineage"])
+
+
+def test_a_review_whose_gates_had_nothing_to_read_is_undecided(evidence) -> None:
+    class Silent(Fixed):
+        def judge(self, evidence):
+            return ()
+
+    (verdict,) = verdicts([evidence()], [Silent()])
+    assert (verdict.status, [g.gate for g in verdict.gates]) == ("UNDECIDED", ["nothing_measured"])
+    assert signoff("r", "s", "a", None, [verdict]).exit_code == 3
