@@ -13,7 +13,7 @@ from harness.drift.contract_categories import check_categories, check_spelling
 from harness.drift.contract_rows import CurrentRows
 from harness.drift.contract_values import check_missing, check_monotone, check_range, check_unique, has_range
 from harness.drift.stays import check_constant, check_nulls, varies_in_every_window
-from harness.drift.unit_change import unit_change_by_window
+from harness.drift.unit_change import MIN_RAW_KS, unit_change_by_window
 from harness.records.column import Column, ComparedRows
 from harness.records.contract import ColumnRule, NotChecked, Violation
 from harness.records.drift_cells import DriftCells
@@ -46,7 +46,7 @@ def check_column(
     rows, cells : ComparedRows, DriftCells
         Sides and windows of the rows.
     reference, current : ColumnProfile or None
-        Of either side; None where there is no profile. Of the current side the rows themselves are read.
+        Of either side; None where there is no profile. Where both are in the same bins, these say whether another unit is possible at all.
 
     Returns
     -------
@@ -54,7 +54,6 @@ def check_column(
         Broken promises in the order of the checks; checks that the rule asks and that could not run; how many ran. A check that the rule does not
         ask, and that cannot run, is in neither.
     """
-    del current
     violations, not_checked, n_checks = [], [], 0
     has_reference = reference is not None or rows.n_reference > 0
     if rule.type is not None or has_reference:
@@ -65,7 +64,7 @@ def check_column(
     reason = _why_none(column, held)
     if reason is not None:
         return violations, [NotChecked(rule.column, check, reason) for check in asked], n_checks
-    for check, run in _checks(rule, held, reference):
+    for check, run in _checks(rule, held, reference, current):
         found = run()
         found, why_not = found if isinstance(found, tuple) else (found, None)
         n_checks += why_not is None
@@ -93,7 +92,7 @@ def _asked(rule: ColumnRule) -> tuple[str, ...]:
     return tuple(check for check, does in asks if does)
 
 
-def _checks(rule: ColumnRule, held: CurrentRows, reference: ColumnProfile | None) -> Iterator[_Check]:
+def _checks(rule: ColumnRule, held: CurrentRows, reference: ColumnProfile | None, current: ColumnProfile | None) -> Iterator[_Check]:
     """Yield the checks of rows that can run, and those that the rule asks and that can say why not."""
     column, has_rows = held.column, held.rows.n_reference > 0
     is_category = column.kind == "category"
@@ -116,7 +115,25 @@ def _checks(rule: ColumnRule, held: CurrentRows, reference: ColumnProfile | None
     if rule.check_unit and column.kind == "number" and not (rule.is_unique or rule.is_monotone):
         values = held.reference_values if has_rows else _values_of(reference)  # numbers of rows grow by factors of their own
         if values is not None:
-            yield "unit", lambda: _check_unit(held, values)
+            is_possible = could_be_apart(reference, current, MIN_RAW_KS)
+            yield "unit", lambda: _check_unit(held, values) if is_possible else None
+
+
+def could_be_apart(reference: ColumnProfile | None, current: ColumnProfile | None, least: float) -> bool:
+    """Say whether the KS distance of the reference to all current rows, or to one of their windows, could reach `least`, from the bins alone.
+
+    Within a bin that goes from F and G to F' and G' at its end, no distance is above max(F' - G, G' - F).
+    """
+    if reference is None or current is None or reference.bins != current.bins or not reference.bins.edges:
+        return True
+    if reference.moments.n_infinite.any() or current.moments.n_infinite.any():  # they are in bins, and in no distance
+        return True
+    n_windows = len(current.window_names)
+    counts = np.vstack([reference.counts[:1], current.counts[: 1 + n_windows]])[:, :-1].astype(np.float64)
+    reached = np.cumsum(counts, axis=1) / np.maximum(counts.sum(axis=1, keepdims=True), 1.0)
+    before = np.column_stack([np.zeros(len(reached)), reached[:, :-1]])
+    bound = np.maximum(reached[0] - before[1:], reached[1:] - before[0]).max(axis=1)
+    return bool((bound[counts[1:].sum(axis=1) > 0] >= least).any())
 
 
 def _wrong_type(rule: ColumnRule, column: Column, reference: ColumnProfile | None, has_reference: bool) -> list[Violation]:

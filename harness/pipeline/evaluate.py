@@ -88,6 +88,7 @@ def evaluate(root: Path, conf: SweepConf, manifest: Manifest, n_unscored: int = 
         comparison,
         parity=parity_text(conf, data),
         data_lines=data_lines(findings, data),
+        loss_changes=tuple(v.loss_change for v in variants if v.loss_change),
         notes=(*comparison.notes, *contract_notes(findings)),
         over_time=tuple(headline),
         retrain=retrain_of(variants, conf, replay),

@@ -12,6 +12,7 @@ from harness.compare.unlabelled_sums import UnlabelledSums
 from harness.errors import ConfigError, ResultsError
 from harness.meters.not_measured import not_measured
 from harness.pipeline.reduction import KINDS, Paired, Tally
+from harness.records.comparison import LossChange
 from harness.records.conf import SweepConf, VariantConf
 from harness.records.drift import Parity
 from harness.records.measurement import Measurement
@@ -39,6 +40,7 @@ class StoredVariant:
     worst_slices: WorstSlicesNote | None = None
     unlabelled: UnlabelledSums | NDArray[np.int64] | None = None  # sums over the pair's rows without a label, or their number by slice
     parity: Parity | None = None  # of the champion, where the log holds what production gave
+    loss_change: LossChange | None = None  # since the reference
 
     @property
     def label(self) -> str:
@@ -81,6 +83,7 @@ def load_variant(root: Path, name: str, conf: SweepConf, variant: VariantConf, r
         store.read_worst_slices(path, variant.label),
         _unlabelled(path) if is_paired else None,
         store.read_parity(path),
+        store.read_loss_change(path, variant.label),
     )
 
 

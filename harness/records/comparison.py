@@ -53,6 +53,22 @@ class ComparisonRow:
 
 
 @dataclass(frozen=True)
+class LossChange:
+    """How a variant's mean loss changed from the reference to the judged rows: three parts that add up to `change`.
+
+    `residual_drifted` is None where the residual has no test.
+    """
+
+    variant: str
+    loss: str
+    change: float
+    covariate: float
+    outside_support: float
+    residual: float
+    residual_drifted: bool | None
+
+
+@dataclass(frozen=True)
 class RowAccount:
     """How many rows of the log were judged, and why the others were not."""
 
@@ -78,3 +94,4 @@ class Comparison:
     retrain: tuple[RetrainReading, ...] = ()
     worst_slices: tuple[WorstSlicesNote, ...] = ()
     data_lines: tuple[str, ...] = ()  # contract and drift of the log
+    loss_changes: tuple[LossChange, ...] = ()  # by the first loss of the task, one curve for all rows

@@ -11,6 +11,7 @@ import pandas as pd
 
 from harness.records.comparison import Comparison, ComparisonRow, MetricSummary
 from harness.records.measurement import Measurement
+from harness.report.loss_change_rows import loss_change_columns, loss_change_rows
 from harness.report.over_time_files import is_shown, time_columns, time_rows
 from harness.report.plain import to_json
 from harness.report.row_text import Footnotes, row_text
@@ -53,6 +54,8 @@ def comparison_markdown(comparison: Comparison) -> str:
     if is_shown(comparison):
         titles = time_columns(comparison)
         tables.append([titles, ["---"] * len(titles), *time_rows(comparison)])
+    if titles := loss_change_columns(comparison):
+        tables.append([titles, ["---"] * len(titles), *loss_change_rows(comparison)])
     rows = "\n\n".join("\n".join(f"| {' | '.join(escape_markdown(cell) for cell in row)} |" for row in t) for t in tables)
     above, below = ("\n\n".join(escape_markdown(t) for t in texts) for texts in (heading(comparison), footer(comparison, notes)))
     return f"# {escape_markdown(comparison.name)}\n\n{above}\n\n{rows}\n\n{below}\n"

@@ -61,7 +61,7 @@ def drift_line(findings: LogFindings) -> str:
     inputs = [c for c in findings.columns if c.kind == "covariate"]
     labels = [c for c in findings.columns if c.kind == "label"]
     moved = [c.column for c in inputs if c.drifted]
-    text = f"drift ({findings.option}): {len(moved)} of {len(inputs)} inputs" + (
+    text = f"drift ({findings.option}): {len(moved)} of {len(inputs)} inputs drifted" + (
         f" ({', '.join(moved[:5])}{', …' if moved[5:] else ''})" if moved else ""
     )
     for label in labels:

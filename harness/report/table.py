@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TextIO
 
@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from harness.records.comparison import Comparison
+from harness.report.loss_change_rows import RESIDUAL_NOTE, loss_change_columns, loss_change_rows
 from harness.report.over_time_files import is_shown, retrain_lines, time_columns, time_rows
 from harness.report.row_text import Footnotes, RowText, row_text
 from harness.report.worst_slices_frame import worst_slices_lines
@@ -66,7 +67,11 @@ def render(comparison: Comparison, console: Console) -> None:
         console.print(table)
     if is_shown(comparison):
         console.print()
-        console.print(_over_time(comparison))
+        console.print(_plain_table(time_columns(comparison), time_rows(comparison)))
+    if titles := loss_change_columns(comparison):
+        console.print()
+        console.print(_plain_table(titles, loss_change_rows(comparison)))
+        _line(console, f"! more than chance, ? not tested; {RESIDUAL_NOTE}")
     console.print()
     for line in footer(comparison, notes):
         _line(console, line)
@@ -145,11 +150,11 @@ def _table(columns: Sequence[_Column], lines: Sequence[RowText], padding: int) -
     return table
 
 
-def _over_time(comparison: Comparison) -> Table:
+def _plain_table(titles: Sequence[str], lines: Iterable[Sequence[str]]) -> Table:
     table = Table(box=PLAIN_BOX, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
-    for i, title in enumerate(time_columns(comparison)):
+    for i, title in enumerate(titles):
         table.add_column(Text(title), justify="right" if i else "left", overflow="fold", no_wrap=bool(i))
-    for line in time_rows(comparison):
+    for line in lines:
         table.add_row(*(Text(cell) for cell in line))
     return table
 

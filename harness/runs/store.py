@@ -14,6 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from harness.errors import ResultsError
+from harness.records.comparison import LossChange
 from harness.records.drift import Parity
 from harness.records.measurement import Measurement, OperatingPoint, Percentile
 from harness.records.metric import MetricValues
@@ -189,6 +190,21 @@ def read_parity(path: Path) -> Parity | None:
     counts = {name: np.array(data[name], np.int64) for name in ("n_compared", "n_beyond")}
     greatest = np.nan if data["greatest"] is None else float(data["greatest"])
     return Parity(**data | counts | {"greatest": greatest, "by_version": tuple((v, n, k) for v, n, k in data["by_version"])})
+
+
+def read_loss_change(path: Path, variant: str) -> LossChange | None:
+    """Read how a variant's loss changed since the reference, over all rows; None where that was not measured."""
+    if not (path / DRIFT).is_file():
+        return None
+    frame = folder.read_parquet(path / DRIFT, columns=["kind", "column", "statistic", *_CELL, "value", "drifted"])
+    own = frame[(frame["kind"] == "residual") & (frame["slice_by"] == "all") & (frame["window"] == "all")]
+    if own.empty:
+        return None
+    loss = str(own["column"].iloc[0])
+    parts = own[own["column"] == loss].set_index("statistic")
+    drifted = parts["drifted"]["residual"]
+    change, *of_it = (float(parts["value"][name]) for name in ("loss_change", "covariate", "outside_support", "residual"))
+    return LossChange(variant, loss, change, of_it[0], of_it[1], of_it[2], None if pd.isna(drifted) else bool(drifted))
 
 
 def write_run(path: Path, run: RunRecord) -> None:

@@ -70,7 +70,10 @@ def test_ends_of_whole_numbers_are_not_rounded():
     assert [bin_of(v, edges) for v in (low - 1, low, high, high + 1)] == [0, 1, len(edges) - 1, len(edges)]
 
 
-@given(st.dictionaries(st.sampled_from("abcdefgh") | st.just(OTHER), st.tuples(st.integers(0, 9), st.integers(0, 9)), max_size=9), st.integers(1, 10))
+@given(
+    st.dictionaries(st.sampled_from("abcdefgh") | st.just(OTHER), st.tuples(st.integers(0, 9), st.integers(0, 9)), max_size=9),
+    st.integers(1, 10),
+)
 @settings(max_examples=150, deadline=None)
 def test_categories_are_those_of_the_greatest_shares_and_the_rest_is_other(counts, max_categories):
     names = tuple(counts)

@@ -68,3 +68,31 @@ def test_only_the_time_of_the_replay_must_not_fall(tmp_path: Path) -> None:
     found = checked(tmp_path, np.arange(2 * N))
     assert found.rule is not None
     assert not found.rule.is_monotone
+
+
+def test_another_unit_is_not_looked_for_where_the_bins_rule_it_out_and_is_where_they_do_not() -> None:
+    from dataclasses import replace
+
+    import numpy as np
+
+    from harness.drift.contract_check import could_be_apart
+    from harness.records.profile import Bins, Cardinality, CellMoments, ColumnProfile
+
+    def profile(*counts: list[int]) -> ColumnProfile:
+        n, zero = len(counts), np.zeros(len(counts))
+        moments = CellMoments(*[np.zeros(n, np.int64)] * 3, zero, zero, zero, zero)
+        table = np.array(counts, np.int64)
+        windows = tuple(f"w{i}" for i in range(n - 1))
+        return ColumnProfile(
+            "x", "double", "number", Bins((0.0, 1.0, 2.0)), moments, table, None, "type7", Cardinality(0, "exact"), (), windows
+        )
+
+    reference, alike = profile([0, 50, 50, 0, 0]), profile([0, 5, 5, 0, 0])
+    # Within [0, 1) the reference goes from 0 to .5: the distance there can be .5, and from .3 on a unit is looked for.
+    assert could_be_apart(reference, alike, 0.5)
+    assert not could_be_apart(reference, alike, 0.51)
+    in_one_window = profile([0, 50, 50, 0, 0], [0, 50, 50, 0, 0], [0, 0, 0, 10, 3])
+    assert could_be_apart(reference, in_one_window, 1.0)
+    assert could_be_apart(None, alike, 0.51)
+    infinite = replace(alike, moments=replace(alike.moments, n_infinite=np.ones(1, np.int64)))
+    assert could_be_apart(reference, infinite, 0.51)

@@ -65,7 +65,9 @@ def test_windows_are_counted_once_and_the_first_that_drifted_is_named():
 
 
 def test_slices_say_nothing_of_the_column():
-    found = finding(row(), row(slice_by="region", slice_value="north", drifted=True), row(slice_by="region", slice_value="all", drifted=True))
+    found = finding(
+        row(), row(slice_by="region", slice_value="north", drifted=True), row(slice_by="region", slice_value="all", drifted=True)
+    )
     assert (found.drifted, found.n_windows) == (False, 0)
 
 
@@ -146,7 +148,7 @@ def test_rows_that_became_a_table_come_back(tmp_path_factory, rows):
     folder.write_parquet(file, drift_frame(rows))
     frame = folder.read_parquet(file)
     assert tuple(frame.columns) == DRIFT_COLUMNS
-    assert DRIFT_COLUMNS == tuple(f.name for f in fields(DriftRow))
+    assert tuple(f.name for f in fields(DriftRow)) == DRIFT_COLUMNS
     for found, wanted in zip(drift_rows_of(frame), rows, strict=True):
         same_value = found.value == wanted.value or (math.isnan(found.value) and math.isnan(wanted.value))
         assert same_value
@@ -164,7 +166,9 @@ def log_findings():
         n_reference=10,
         n_current=20,
         left_out=(("training period", 3),),
-        columns=column_findings([row(drifted=True), row("y", value=NAN, threshold=None, drifted=None), row("z", value=math.inf)], {"x": "é"}),
+        columns=column_findings(
+            [row(drifted=True), row("y", value=NAN, threshold=None, drifted=None), row("z", value=math.inf)], {"x": "é"}
+        ),
         not_compared=(("l", "is a list"),),
         contract=ContractReport(
             Contract(rules, "mine.yaml", is_inferred=False), (violation,), (NotChecked("y", "unit", "few rows"),), 7, ("l",)

@@ -53,7 +53,19 @@ def all_rows(values, bins=None, max_categories=100, kind="number"):
 
 
 def assert_same_profiles(found, wanted, but=()):
-    for name in ("name", "type", "kind", "bins", "cardinality", "top", "window_names", "slice_by", "slice_value", "note", "quantile_method"):
+    for name in (
+        "name",
+        "type",
+        "kind",
+        "bins",
+        "cardinality",
+        "top",
+        "window_names",
+        "slice_by",
+        "slice_value",
+        "note",
+        "quantile_method",
+    ):
         if name not in but:
             assert getattr(found, name) == getattr(wanted, name), name
     assert found.counts.dtype == wanted.counts.dtype == np.int64
@@ -259,9 +271,7 @@ def readings(world, column, bins=None, stored=None, max_categories=100):
     tables = tabulate(column, world.index, world.groups, bins, max_categories)
     maker = PairMaker(column, tables, world.index, world.groups, days=False, stored=stored)
     pairs = maker.pairs(slices=True, windows=True)
-    return {
-        (*cell, s.name): s.read(pair) for *cell, pair in pairs for s in STATISTICS if s.applies_to(pair.kind, False)
-    }
+    return {(*cell, s.name): s.read(pair) for *cell, pair in pairs for s in STATISTICS if s.applies_to(pair.kind, False)}
 
 
 @given(NUMBERS | TEXTS, st.sampled_from([2, 100]))
@@ -273,9 +283,7 @@ def test_a_stored_profile_in_place_of_the_reference_rows_gives_the_same_figures(
     reference = profile(world, column, 0, max_categories=max_categories)
     (stored,) = profile_of_text(profile_text(log_profile(reference)), "p").columns
     rows = range(world.rows.n_reference, len(values))
-    alone = cut(
-        [1] * len(rows), [60 * i / len(values) for i in rows], "1mo", {"channel": [world.frame["channel"][i] for i in rows]}
-    )
+    alone = cut([1] * len(rows), [60 * i / len(values) for i in rows], "1mo", {"channel": [world.frame["channel"][i] for i in rows]})
     own = text("x", [values[i] for i in rows]) if column.kind == "category" else number([values[i] for i in rows])
     found = readings(alone, own, stored.bins, StoredReference(stored), max_categories)
     for key, reading in found.items():
