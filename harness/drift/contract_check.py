@@ -111,7 +111,7 @@ def _checks(rule: ColumnRule, held: CurrentRows, reference: ColumnProfile | None
     if rule.is_monotone:
         yield "monotone", lambda: (None, "categories have no order") if is_category else check_monotone(held)
     if not rule.may_be_constant or (rule.check_stays and held.has_windows and reference is not None and varies_in_every_window(reference)):
-        yield "constant", lambda: check_constant(rule, held, reference)
+        yield "constant", lambda: check_constant(rule, held, reference) if could_be_constant(current) else None
     if rule.check_unit and column.kind == "number" and not (rule.is_unique or rule.is_monotone):
         values = held.reference_values if has_rows else _values_of(reference)  # numbers of rows grow by factors of their own
         if values is not None:
@@ -134,6 +134,16 @@ def could_be_apart(reference: ColumnProfile | None, current: ColumnProfile | Non
     before = np.column_stack([np.zeros(len(reached)), reached[:, :-1]])
     bound = np.maximum(reached[0] - before[1:], reached[1:] - before[0]).max(axis=1)
     return bool((bound[counts[1:].sum(axis=1) > 0] >= least).any())
+
+
+def could_be_constant(current: ColumnProfile | None) -> bool:
+    """Say whether the current rows, or those of one of their windows, could hold one value alone, from the profile; True where it does not tell."""
+    if current is None or current.kind == "none" or current.moments.n_infinite.any():
+        return True
+    cells = slice(0, 1 + len(current.window_names))
+    if current.kind == "category":
+        return bool(((current.counts[cells, :-1] > 0).sum(axis=1) == 1).any())
+    return bool((current.moments.minimum[cells] == current.moments.maximum[cells]).any())
 
 
 def _wrong_type(rule: ColumnRule, column: Column, reference: ColumnProfile | None, has_reference: bool) -> list[Violation]:

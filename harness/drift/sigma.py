@@ -62,8 +62,11 @@ def sigma_test(current: float, windows: NDArray[np.float64]) -> SigmaTest | None
     known = windows[~np.isnan(windows)]
     if len(known) < MIN_WINDOWS or math.isnan(current) or (known == known[0]).all():
         return None
-    mean = float(known.mean())
-    t = (current - mean) / (float(known.std(ddof=1)) * math.sqrt(1.0 + 1.0 / len(known)))
+    scale = float(np.abs(known).max())  # squares of figures beyond 1e154, or within 1e-162, are no float64
+    mean, spread = scale * float((known / scale).mean()), float((known / scale).std(ddof=1))
+    if not math.isfinite(scale) or not spread > 0.0:
+        return None
+    t = (current - mean) / scale / (spread * math.sqrt(1.0 + 1.0 / len(known)))
     return SigmaTest(mean, t, float(2.0 * stdtr(len(known) - 1, -abs(t))), len(known))
 
 

@@ -195,8 +195,12 @@ class _Story:
     def _rule(self, column: Column, reference: ColumnProfile | None) -> ColumnRule | None:
         if self.work.contract is not None:
             return next((r for r in self.work.contract.rules if r.column == column.name), None)
-        if reference is None:
+        if not column.type or (reference is None and column.name not in self.stored):
+            return None  # a column that the log lacks is looked at with all others
+        if not column.reference_type and column.name not in self.stored:
             return None
+        if reference is None:
+            return infer_rule(self.stored[column.name])
         is_id, is_time = column.name == self.work.replay.id, column.name == self.work.replay.timestamp
         if column.name in self.stored or column.kind == "none" or not self.rows.n_reference:
             return infer_rule(reference, goes_on=is_id or (is_time and column.kind == "number"))

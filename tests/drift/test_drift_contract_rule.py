@@ -96,3 +96,25 @@ def test_another_unit_is_not_looked_for_where_the_bins_rule_it_out_and_is_where_
     assert could_be_apart(None, alike, 0.51)
     infinite = replace(alike, moments=replace(alike.moments, n_infinite=np.ones(1, np.int64)))
     assert could_be_apart(reference, infinite, 0.51)
+
+
+def test_a_constant_window_is_looked_for_wherever_the_profile_does_not_rule_it_out() -> None:
+    from dataclasses import replace
+
+    import numpy as np
+
+    from harness.drift.contract_check import could_be_constant
+    from harness.records.profile import Bins, Cardinality, CellMoments, ColumnProfile
+
+    n = np.array([3, 2, 1])
+    moments = CellMoments(n, 0 * n, 0 * n, np.array([1.0, 1.0, 4.0]), np.array([4.0, 2.0, 4.0]), np.zeros(3), np.zeros(3))
+    args = (np.zeros((3, 3), np.int64), None, "type7", Cardinality(3, "exact"), (), ("a", "b"))
+    number = ColumnProfile("x", "double", "number", Bins((1.0, 4.0)), moments, *args)
+    assert could_be_constant(number)  # window b holds 4 alone
+    varied = replace(moments, minimum=np.array([1.0, 1.0, 3.0]))
+    assert not could_be_constant(replace(number, moments=varied))
+    assert could_be_constant(replace(number, moments=replace(varied, n_infinite=n)))
+    category = replace(number, kind="category", bins=Bins(categories=("p", "q")), counts=np.array([[2, 1, 0], [1, 1, 0], [1, 0, 0]]))
+    assert could_be_constant(category)
+    assert not could_be_constant(replace(category, counts=category.counts + [[0, 0, 0], [0, 0, 0], [0, 1, 0]]))
+    assert could_be_constant(None)
