@@ -186,7 +186,7 @@ class _Story:
                     yield statistic.name, reading
 
     def _checked(self, column: Column, reference: ColumnProfile | None, current: ColumnProfile) -> Checked:
-        rule = self._rule(column, reference)
+        rule = self._rule(column, reference) if column.type else None  # a column that the log lacks is absent, and nothing more
         if rule is None:
             return Checked(None, (), (), 0)
         violations, not_checked, n_checks = check_column(rule, column, self.rows, self.cells, reference, current)
@@ -195,12 +195,11 @@ class _Story:
     def _rule(self, column: Column, reference: ColumnProfile | None) -> ColumnRule | None:
         if self.work.contract is not None:
             return next((r for r in self.work.contract.rules if r.column == column.name), None)
-        if not column.type or (reference is None and column.name not in self.stored):
-            return None  # a column that the log lacks is looked at with all others
-        if not column.reference_type and column.name not in self.stored:
-            return None
-        if reference is None:
-            return infer_rule(self.stored[column.name])
+        stored = self.stored.get(column.name)
+        if reference is None:  # or of another kind
+            return None if stored is None else infer_rule(stored)
+        if stored is None and not column.reference_type:
+            return None  # the reference has no such column
         is_id, is_time = column.name == self.work.replay.id, column.name == self.work.replay.timestamp
         if column.name in self.stored or column.kind == "none" or not self.rows.n_reference:
             return infer_rule(reference, goes_on=is_id or (is_time and column.kind == "number"))

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from harness.drift.column_findings import column_findings
 from harness.drift.contract_file import contract_text
+from harness.drift.contract_infer import infer_rule
 from harness.drift.contract_report import contract_report
 from harness.drift.drift_rows import drift_rows
 from harness.drift.profile_file import profile_text
@@ -56,11 +57,13 @@ def _findings(
 
 
 def _report(work: LogWork, first: PartResult, results: Sequence[ColumnResult]) -> ContractReport:
-    given, checked = work.contract, [r.checked for r in results]
-    rules = tuple(c.rule for c in checked if c.rule is not None)
+    checked, log = [r.checked for r in results], [c.name for c in work.log.columns]
+    known = work.stored.columns if work.stored else tuple(r.reference for r in results if r.reference is not None)
+    absent = tuple(infer_rule(profile) for profile in known if profile.name not in log)
+    rules = (*(c.rule for c in checked if c.rule is not None), *absent)
     inferred = Contract(rules, f"inferred from the reference, {reference_text(work.replay, work.drift)}", is_inferred=True)
     held = [([*c.violations], [*c.not_checked], c.n_checks) for c in checked if c.rule is not None]
-    return contract_report(given or inferred, first.names, held, first.n_current)
+    return contract_report(work.contract or inferred, log, held, first.n_current)
 
 
 def _write(work: LogWork, findings: LogFindings, results: Sequence[ColumnResult], rows: Sequence[DriftRow]) -> None:

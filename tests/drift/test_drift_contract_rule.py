@@ -116,5 +116,5 @@ def test_a_constant_window_is_looked_for_wherever_the_profile_does_not_rule_it_o
     assert could_be_constant(replace(number, moments=replace(varied, n_infinite=n)))
     category = replace(number, kind="category", bins=Bins(categories=("p", "q")), counts=np.array([[2, 1, 0], [1, 1, 0], [1, 0, 0]]))
     assert could_be_constant(category)
-    assert not could_be_constant(replace(category, counts=category.counts + [[0, 0, 0], [0, 0, 0], [0, 1, 0]]))
+    assert not could_be_constant(replace(category, counts=category.counts + np.array([[0, 0, 0], [0, 0, 0], [0, 1, 0]])))
     assert could_be_constant(None)

@@ -4,10 +4,13 @@ import math
 
 import numpy as np
 import pytest
+import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from harness.config import shipped_conf
 from harness.drift.column_tables import MIN_DAYS, PairMaker, tabulate
+from harness.plugins import build_all
 from harness.records.profile import Bins
 from tests.drift.cut_rows import cut, number, text
 from tests.oracles.column_profile import counts_of, days_of, is_missing, moments_of, rows_of
@@ -180,6 +183,20 @@ def test_the_order_of_both_samples_is_scipys():
         assert pair.ordered.ks == pytest.approx(ks_2samp(reference, current).statistic, abs=1e-15)
         assert pair.ordered.wasserstein == pytest.approx(wasserstein_distance(reference, current), abs=1e-12)
         assert (pair.ordered.n_reference, pair.ordered.n_current) == (len(reference), len(current))
+
+
+@pytest.mark.parametrize("scale", [1e300, 1e160, 1e-160, 1e-320])
+def test_numbers_whose_squares_are_no_numbers_are_read_by_every_statistic(scale):
+    option = yaml.safe_load((shipped_conf() / "drift" / "standard.yaml").read_text())
+    statistics = build_all(option["statistics"], "statistics")
+    world = sides_of(160, 20, 1)  # five windows of the reference
+    values = np.random.default_rng(0).normal(size=world.rows.n_rows) * scale
+    found = {
+        s.name: s.read(pair) for _, _, _, pair in pairs_of(world, number(values), days=False) for s in statistics if s.applies_to("number", False)
+    }
+    assert math.isfinite(found["psi"].value)
+    assert found["mean"].p_value == pytest.approx(0.5, abs=0.5)
+    assert all(math.isfinite(r.value) or "undefined" in r.note for r in found.values() if r is not None)
 
 
 def test_distinct_values_of_a_category_are_counted_where_none_are_together():
