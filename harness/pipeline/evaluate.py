@@ -65,7 +65,10 @@ def evaluate(root: Path, conf: SweepConf, manifest: Manifest, n_unscored: int = 
     findings = read_findings(root / "replay")
     data = _data_evidence(root, findings, champion_variant, conf, replay)
     evidence = [
-        replace(_evidence(v, champion_variant, differences[v.label], money, conf, manifest, replay), data=data)
+        replace(
+            _evidence(v, champion_variant, differences[v.label], money, conf, manifest, replay),
+            data=replace(data, drift=(*data.drift, *v.drift)),
+        )
         for v in variants
         if v.paired is not None
     ]

@@ -65,6 +65,11 @@ def log_work(replay: ReplayConf, drift: DriftConf, cache_dir: Path, folder: Path
             "replay.reference: found null; wanted a period ({from, until}), another log ({path: ...}), drift.reference_profile=FILE, or a"
             " contract in replay.contract"
         )
+    if stored is not None and not {c.name for c in stored.columns} & {c.name for c in log.columns}:
+        raise ReplayError(
+            f"drift.reference_profile: {drift.reference_profile} has none of the log's columns (it is of {stored.source}); name the profile of"
+            " another stretch of this log"
+        )
     identity = digest(
         log.fingerprint,
         log.labels.fingerprint if log.labels else None,

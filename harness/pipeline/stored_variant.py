@@ -14,12 +14,14 @@ from harness.meters.not_measured import not_measured
 from harness.pipeline.reduction import KINDS, Paired, Tally
 from harness.records.comparison import LossChange
 from harness.records.conf import SweepConf, VariantConf
-from harness.records.drift import Parity
+from harness.records.drift import DriftRow, Parity
 from harness.records.measurement import Measurement
 from harness.records.metric import MetricValues
 from harness.records.needs import Needs
 from harness.records.run import RunRecord
 from harness.records.slice_search import WorstSlicesNote
+from harness.records.tally import ALL
+from harness.report.drift_frame import drift_rows_of
 from harness.runs import folder as files
 from harness.runs import store
 from harness.runs.manifest import StoredReplay
@@ -41,6 +43,7 @@ class StoredVariant:
     unlabelled: UnlabelledSums | NDArray[np.int64] | None = None  # sums over the pair's rows without a label, or their number by slice
     parity: Parity | None = None  # of the champion, where the log holds what production gave
     loss_change: LossChange | None = None  # since the reference
+    drift: tuple[DriftRow, ...] = ()  # of its scores and its loss, over all rows and by window
 
     @property
     def label(self) -> str:
@@ -84,6 +87,7 @@ def load_variant(root: Path, name: str, conf: SweepConf, variant: VariantConf, r
         _unlabelled(path) if is_paired else None,
         store.read_parity(path),
         store.read_loss_change(path, variant.label),
+        _drift(path / store.DRIFT),
     )
 
 
@@ -110,6 +114,13 @@ def _other_parameter(needs: Needs, tally: Tally) -> str | None:
         if wanted is not None and found is not None and wanted != found[0]:
             return f"{name}={wanted:g} where the sweep had {found[0]:g}"
     return None
+
+
+def _drift(file: Path) -> tuple[DriftRow, ...]:
+    if not file.is_file():
+        return ()
+    frame = files.read_parquet(file)
+    return drift_rows_of(frame[(frame["slice_by"] == ALL) & (frame["slice_value"] == ALL)])
 
 
 def _unlabelled(path: Path) -> UnlabelledSums | NDArray[np.int64]:

@@ -22,6 +22,7 @@ from harness.pipeline.reduction import unseen, until_of
 from harness.records.conf import DriftConf, SweepConf, VariantConf
 from harness.records.drift import DriftRow, Parity
 from harness.records.replay import JUDGED, REFERENCE, PreparedReplay
+from harness.records.tally import ALL
 from harness.report.drift_frame import drift_frame
 from harness.runs import folder as files
 from harness.runs import store
@@ -67,6 +68,7 @@ def _prediction(
         for slice_by, slice_value, window, pair in maker.pairs(slices=True, windows=True):
             for statistic in drift.statistics:
                 is_wanted = drift.profile != "harness" or statistic.name in _OF_SCORES
+                is_wanted &= statistic.in_windows if window != ALL else statistic.in_slices if slice_by != ALL else True
                 if is_wanted and statistic.applies_to("number", False) and (reading := statistic.read(pair)) is not None:
                     found.append(("prediction", column.name, slice_by, slice_value, window, statistic.name, reading))
     return drift_rows(found, drift.profile, drift.alpha, variant.label)

@@ -192,7 +192,10 @@ def test_numbers_whose_squares_are_no_numbers_are_read_by_every_statistic(scale)
     world = sides_of(160, 20, 1)  # five windows of the reference
     values = np.random.default_rng(0).normal(size=world.rows.n_rows) * scale
     found = {
-        s.name: s.read(pair) for _, _, _, pair in pairs_of(world, number(values), days=False) for s in statistics if s.applies_to("number", False)
+        s.name: s.read(pair)
+        for _, _, _, pair in pairs_of(world, number(values), days=False)
+        for s in statistics
+        if s.applies_to("number", False)
     }
     assert math.isfinite(found["psi"].value)
     assert found["mean"].p_value == pytest.approx(0.5, abs=0.5)

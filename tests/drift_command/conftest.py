@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -39,7 +39,7 @@ def drift(capfd: pytest.CaptureFixture[str]) -> Drift:
 
 
 @pytest.fixture(scope="session")
-def unchanged_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[DriftWorld, int]]:
+def unchanged_once(tmp_path_factory: pytest.TempPathFactory) -> tuple[DriftWorld, int]:
     """A world in which nothing changes, compared once by the standard option; and the exit code."""
     from harness.cli import main
 
@@ -49,7 +49,7 @@ def unchanged_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[D
             patch.setenv(name, "")
             patch.delenv(name)
         code = main(world.args())
-    yield world, code
+    return world, code
 
 
 @pytest.fixture

@@ -28,7 +28,9 @@ def requests(seed: int = 11) -> pd.DataFrame:
     rng = np.random.default_rng(seed)
     n = N_DAYS * PER_DAY
     amount = rng.gamma(4.0, 10.0, n)
-    at = pd.Timestamp("2025-01-06") + pd.to_timedelta(np.repeat(np.arange(N_DAYS), PER_DAY) * 86_400 + np.sort(rng.integers(0, 86_400, n)) % 86_400, unit="s")
+    at = pd.Timestamp("2025-01-06") + pd.to_timedelta(
+        np.repeat(np.arange(N_DAYS), PER_DAY) * 86_400 + np.sort(rng.integers(0, 86_400, n)) % 86_400, unit="s"
+    )
     return pd.DataFrame(
         {
             "at": np.sort(at.to_numpy()).astype("datetime64[us]"),
@@ -50,10 +52,7 @@ def is_current(frame: pd.DataFrame) -> pd.Series:
 
 def write(path: Path, log: pd.DataFrame | pa.Table | Mapping[str, Any]) -> Path:
     """Write a log, by its suffix as CSV or Parquet."""
-    if isinstance(log, pd.DataFrame):
-        table = pa.Table.from_pandas(log, preserve_index=False)
-    else:
-        table = log if isinstance(log, pa.Table) else pa.table(dict(log))
+    table = pa.Table.from_pandas(log, preserve_index=False) if isinstance(log, pd.DataFrame) else pa.table(log)
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.suffix == ".csv":
         pyarrow.csv.write_csv(table, path)
@@ -117,14 +116,6 @@ class DriftWorld:
     def violations(self) -> list[dict[str, Any]]:
         """Return what breaks the contract."""
         return list(self.json("findings.json")["contract"]["violations"])
-
-    def copy(self, root: Path) -> DriftWorld:
-        """Return a world with the log and the configuration of this one and no results."""
-        import shutil
-
-        shutil.copytree(self.root, root, symlinks=True, ignore=shutil.ignore_patterns("results"))
-        other = DriftWorld(root)
-        return other
 
 
 def make_world(root: Path, log: pd.DataFrame | pa.Table | None = None, **conf: Any) -> DriftWorld:

@@ -72,7 +72,7 @@ def odd(tmp_path_factory: pytest.TempPathFactory) -> DriftWorld:
 
 def test_every_column_is_compared_or_says_why_not(odd: DriftWorld) -> None:
     findings = odd.json("findings.json")
-    not_compared = {name: why for name, why in findings["not_compared"]}
+    not_compared = dict(findings["not_compared"])
     assert set(not_compared) == {"untyped", "list", "struct", "bytes"}, not_compared
     assert all(name in why and len(why) > len(name) + 5 for name, why in not_compared.items())
     wanted = {*odd_table().column_names} - {"at", "request_id"} - set(not_compared)
@@ -197,7 +197,15 @@ def test_unsorted_and_repeated_times_of_a_zone_windows_without_rows_and_a_jump_o
     log = log[~gap]
     log.loc[log.index % 5 == 0, "at"] = log["at"].dt.floor("D")
     log.loc[log.index[-1], "at"] = pd.Timestamp("2065-05-05")
-    plain = small_world(tmp_path / "plain", log, id=None, windows="1w", slices={"columns": ["country"]}, features=["amount"], reference={"until": WINDOWS[0]})
+    plain = small_world(
+        tmp_path / "plain",
+        log,
+        id=None,
+        windows="1w",
+        slices={"columns": ["country"]},
+        features=["amount"],
+        reference={"until": WINDOWS[0]},
+    )
     assert drift(plain, "drift=quick").code in (0, 1, 3)
     windows = plain.drift().query("column == 'amount' and statistic == 'psi'")["window"].tolist()
     assert windows == ["all", *WINDOWS[:2], *WINDOWS[4:], "2065-05-04"], "windows without rows have none in the table"
@@ -205,7 +213,13 @@ def test_unsorted_and_repeated_times_of_a_zone_windows_without_rows_and_a_jump_o
     shuffled = log.sample(frac=1, random_state=1)
     shuffled["at"] = shuffled["at"].dt.tz_localize("UTC").dt.tz_convert("America/New_York")
     zoned = small_world(
-        tmp_path / "zoned", shuffled, id=None, windows="1w", slices={"columns": ["country"]}, features=["amount"], reference={"until": WINDOWS[0]}
+        tmp_path / "zoned",
+        shuffled,
+        id=None,
+        windows="1w",
+        slices={"columns": ["country"]},
+        features=["amount"],
+        reference={"until": WINDOWS[0]},
     )
     said = drift(zoned, "drift=quick")
     assert said.code in (0, 1, 3), said.err
@@ -216,7 +230,13 @@ def test_unsorted_and_repeated_times_of_a_zone_windows_without_rows_and_a_jump_o
 
 def test_a_csv_log_without_labels(tmp_path: Path, drift: Drift) -> None:
     log = requests()[["at", "amount", "country"]]
-    keys: dict[str, Any] = {"label": None, "windows": "1w", "slices": {"columns": ["country"]}, "features": [], "reference": {"until": WINDOWS[0]}}
+    keys: dict[str, Any] = {
+        "label": None,
+        "windows": "1w",
+        "slices": {"columns": ["country"]},
+        "features": [],
+        "reference": {"until": WINDOWS[0]},
+    }
     text = small_world(tmp_path / "csv", log, "log.csv", **keys)
     said = drift(text, "drift=quick")
     assert said.code == 0, said.out + said.err
@@ -227,7 +247,12 @@ def test_a_csv_log_without_labels(tmp_path: Path, drift: Drift) -> None:
 
 
 def test_a_reference_file_with_other_types(tmp_path: Path, drift: Drift) -> None:
-    now = small(mixed=["1", "2", "3"] * 6, wider=pa.array([1, 2, 3] * 6, pa.int32()), only_here=[1.0] * 18, when=pa.array([dt.date(2025, 1, 1)] * 18))
+    now = small(
+        mixed=["1", "2", "3"] * 6,
+        wider=pa.array([1, 2, 3] * 6, pa.int32()),
+        only_here=[1.0] * 18,
+        when=pa.array([dt.date(2025, 1, 1)] * 18),
+    )
     before = small(
         seed=4,
         mixed=[1, 2, 3] * 6,
@@ -276,7 +301,11 @@ def test_200_000_categories(tmp_path: Path, drift: Drift) -> None:
     rng = np.random.default_rng(1)
     many = rng.permutation(200_000)
     at = np.datetime64("2025-01-01T00:00:00", "us") + np.arange(n) * np.timedelta64(2, "s")
-    log = {"at": pa.array(at), "name": pa.array(np.char.add("user-", many[np.arange(n) % 200_000].astype(str))), "late": pa.array(np.arange(n) % 2)}
+    log = {
+        "at": pa.array(at),
+        "name": pa.array(np.char.add("user-", many[np.arange(n) % 200_000].astype(str))),
+        "late": pa.array(np.arange(n) % 2),
+    }
     world = small_world(tmp_path, log, slices={"columns": []}, features=[], reference={"until": "2025-01-03"})
     said = drift(world, "drift=quick", "drift.resample=rows")
     assert said.code in (0, 1, 3), said.err
@@ -294,7 +323,13 @@ def test_200_000_categories(tmp_path: Path, drift: Drift) -> None:
 def test_a_limit_and_rows_left_out_are_counted(tmp_path: Path, drift: Drift) -> None:
     world = make_world(tmp_path / "world")
     overrides = ["drift=quick", "replay.limit=2000", "replay.where=[{column: country, in: [DE, FR]}]", "drift.columns=[amount]"]
-    said = drift(world, *overrides, "replay.training={before: 2025-01-13}", "replay.slices.columns=[]", f"replay.reference={{from: 2025-01-13, until: {WINDOWS[0]}}}")
+    said = drift(
+        world,
+        *overrides,
+        "replay.training={before: 2025-01-13}",
+        "replay.slices.columns=[]",
+        f"replay.reference={{from: 2025-01-13, until: {WINDOWS[0]}}}",
+    )
     assert said.code in (0, 1, 3), said.err
     log = requests().iloc[:2000]
     kept = log[log["country"] != "IT"]

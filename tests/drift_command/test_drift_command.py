@@ -123,7 +123,9 @@ def test_a_second_run_keeps_what_is_there_and_another_option_does_not(
     assert set(world.drift()["column"]) == {"amount", "late"}
 
 
-def test_children_that_nobody_waits_for_end_with_their_next_column(own_world: DriftWorld, drift: Drift, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_children_that_nobody_waits_for_end_with_their_next_column(
+    own_world: DriftWorld, drift: Drift, monkeypatch: pytest.MonkeyPatch
+) -> None:
     ended, has_begun = [], threading.Event()
 
     def child(_: object, args: tuple[object, int, int], *more: object) -> None:

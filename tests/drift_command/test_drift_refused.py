@@ -25,19 +25,41 @@ OVERRIDES = {
     "no log": (["replay.path=nowhere.parquet"], ["replay.path: no file 'nowhere.parquet'"]),
     "a period without rows": (["replay.reference={until: 2024-01-01}"], ["replay.reference: no row of the log is left as reference"]),
     "nothing but reference": (["replay.reference={until: 2026-01-01}"], ["no row of the log is left to hold against the reference"]),
-    "nothing but training": (["replay.reference={from: 2025-05-01, until: null}", "replay.training={before: 2025-05-01}"], ["training period"]),
+    "nothing but training": (
+        ["replay.reference={from: 2025-05-01, until: null}", "replay.training={before: 2025-05-01}"],
+        ["training period"],
+    ),
     "no reference log": (another("nowhere.parquet"), ["replay.reference.path: no file 'nowhere.parquet'"]),
-    "a reference log and a period": (["replay.reference={path: x.parquet, until: 2025-02-17}"], ["replay.reference: found until together with path"]),
+    "a reference log and a period": (
+        ["replay.reference={path: x.parquet, until: 2025-02-17}"],
+        ["replay.reference: found until together with path"],
+    ),
     "an unknown column": (["drift.columns=[amuont]"], ["drift.columns: no column 'amuont'", "did you mean 'amount'?"]),
     "columns as a text": (["drift.columns=amount"], ["drift.columns: found 'amount', wanted a list"]),
     "an unknown option": (["drift=standart"], ["drift: no option 'standart'", "did you mean 'standard'?"]),
     "no drift": (["drift=none"], ["drift: found none", "drift=standard"]),
     "an unknown profile": (["drift.profile=evidentl"], ["drift.profile: found 'evidentl'", "did you mean 'evidently'?"]),
-    "no statistics": (["~drift.statistics.psi", "~drift.statistics.ks", "~drift.statistics.missing_share", "~drift.statistics.mean", "~drift.statistics.chi_square", "drift=quick"], ["drift.statistics: found none; name some"]),
+    "no statistics": (
+        [
+            "~drift.statistics.psi",
+            "~drift.statistics.ks",
+            "~drift.statistics.missing_share",
+            "~drift.statistics.mean",
+            "~drift.statistics.chi_square",
+            "drift=quick",
+        ],
+        ["drift.statistics: found none; name some"],
+    ),
     "an unknown key": (["drift.alfa=0.1"], ["drift.alfa: unknown key", "did you mean 'alpha'?"]),
     "a key of a statistic": (["drift.statistics.psi.limit=0.1"], ["statistics.psi.limit: unknown key; Psi takes"]),
-    "a statistic that is none": (["drift.statistics.psi._target_=harness.drift.shares.Shares"], ["statistics.psi._target_", "is not a DriftStatistic"]),
-    "a gate among statistics": (["drift.statistics.psi._target_=harness.gates.contract.ContractKept"], ["is not a DriftStatistic of harness.drift"]),
+    "a statistic that is none": (
+        ["drift.statistics.psi._target_=harness.drift.shares.Shares"],
+        ["statistics.psi._target_", "is not a DriftStatistic"],
+    ),
+    "a gate among statistics": (
+        ["drift.statistics.psi._target_=harness.gates.contract.ContractKept"],
+        ["is not a DriftStatistic of harness.drift"],
+    ),
     "a gate of variants": (["+drift.gates.net._target_=harness.gates.net_gain.NetGain"], ["drift.gates: 'net_gain' judges variants"]),
     "a threshold below 0": (["drift.statistics.psi.threshold=-1"], ["threshold: found -1, wanted a number of at least 0"]),
     "a level above 1": (["drift.alpha=2"], ["drift.alpha: found 2"]),
@@ -87,7 +109,9 @@ PROFILES: dict[str, tuple[Callable[[str], str], str]] = {
 
 
 @pytest.mark.parametrize("case", PROFILES)
-def test_a_profile_that_cannot_stand_in(case: str, world: DriftWorld, unchanged_once: tuple[DriftWorld, int], drift: Drift, tmp_path: Path) -> None:
+def test_a_profile_that_cannot_stand_in(
+    case: str, world: DriftWorld, unchanged_once: tuple[DriftWorld, int], drift: Drift, tmp_path: Path
+) -> None:
     change, words = PROFILES[case]
     text = (unchanged_once[0].results / "reference_profile.json").read_text()
     assert change(text) != text
@@ -95,6 +119,22 @@ def test_a_profile_that_cannot_stand_in(case: str, world: DriftWorld, unchanged_
     file.write_text(change(text))
     said = drift(world, NO_REFERENCE, f"drift.reference_profile={file}", f"results_dir={tmp_path / 'results'}")
     assert_refused(said, ["drift.reference_profile", "profile.json", words], tmp_path / "results")
+
+
+def test_a_profile_of_another_log(world: DriftWorld, unchanged_once: tuple[DriftWorld, int], drift: Drift, tmp_path: Path) -> None:
+    profile = unchanged_once[0].results / "reference_profile.json"
+    world.log(requests()[["amount"]].rename(columns={"amount": "other"}), "other.parquet")
+    keys = [
+        "replay.timestamp=null",
+        "replay.windows=null",
+        "replay.label=null",
+        "replay.features=[]",
+        "replay.id=null",
+        "replay.slices.columns=[]",
+    ]
+    other = [f"replay.path={world.root / 'other.parquet'}", NO_REFERENCE, *keys, f"results_dir={tmp_path / 'results'}"]
+    said = drift(world, *other, f"drift.reference_profile={profile}")
+    assert_refused(said, ["drift.reference_profile", "has none of the log's columns", "log.parquet"], tmp_path / "results")
 
 
 def test_two_references(world: DriftWorld, unchanged_once: tuple[DriftWorld, int], drift: Drift, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.sweep.world import World, copy_world, make_world
+from tests.sweep.world import World, copy_world, make_world, sweep_conf
 
 
 @pytest.fixture(autouse=True)
@@ -25,6 +25,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> World:
 @pytest.fixture(scope="session")
 def swept_template(template: World, tmp_path_factory: pytest.TempPathFactory) -> World:
     swept = copy_world(template, tmp_path_factory.mktemp("swept") / "world")
+    swept.conf("sweep", "tiny", sweep_conf(("champion", "better", "worse"), drift="standard"), "_global_")
     with pytest.MonkeyPatch.context() as patch:
         for name in ("NUMBA_CACHE_DIR", "OMP_WAIT_POLICY"):
             patch.setenv(name, "")

@@ -18,6 +18,7 @@ from tests.sweep.world import World, copy_world
 OVERRIDES = (
     "model=champion,better,logged",
     "price=none",
+    "drift=quick",
     "measure=quick",
     "measure.trial_s=0.02",
     "measure.warmup_s=0",
@@ -28,6 +29,7 @@ MOMENTS: dict[str, Callable[[World], bool]] = {
     "while the log is prepared": lambda w: any((w.root / "cache" / "replay").glob("*.building")),
     "when the log is prepared": lambda w: any((w.root / "cache" / "replay").glob("*/prepared.json")),
     "before the first variant": lambda w: (w.results / "sweep.json").exists(),
+    "when the log was compared with its reference": lambda w: (w.results / "replay" / "findings.json").exists(),
     "while the champion is scored": lambda w: _has(w, "champion", "config.yaml"),
     "when the champion's scores are there": lambda w: _has(w, "champion", "scores.arrow"),
     "between two variants": lambda w: _has(w, "champion", "run.json"),
@@ -76,6 +78,9 @@ def finished_runs(world: World) -> dict[Path, int]:
 def assert_same_tables(world: World, wanted: World) -> None:
     for name in ("champion", "better", "logged"):
         found, expected = (pd.read_parquet(w.folder(name) / "metrics.parquet") for w in (world, wanted))
+        pd.testing.assert_frame_equal(found, expected, check_exact=True)
+    for name in ("replay/drift.parquet", "variants/champion-*/drift.parquet"):
+        found, expected = (pd.concat(pd.read_parquet(file) for file in w.results.glob(name)) for w in (world, wanted))
         pd.testing.assert_frame_equal(found, expected, check_exact=True)
     pd.testing.assert_frame_equal(world.differences(), wanted.differences(), check_exact=True)
     found, expected = (w.comparison() for w in (world, wanted))

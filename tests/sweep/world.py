@@ -194,8 +194,8 @@ def gain_conf(true_positive: float) -> dict[str, Any]:
     return {"_target_": "harness.gain.value_matrix.ValueMatrix", **values, "currency": "USD", "baseline": "none", "note": "made up"}
 
 
-def sweep_conf(variants: tuple[str, ...]) -> dict[str, Any]:
-    """The named sweep; few draws and no speed phase, so that it is quick."""
+def sweep_conf(variants: tuple[str, ...], drift: str = "none") -> dict[str, Any]:
+    """The named sweep; few draws, no speed phase and, where a test is not about it, no drift, so that it is quick."""
     return {
         "defaults": [
             {"override /replay": "tiny"},
@@ -203,6 +203,7 @@ def sweep_conf(variants: tuple[str, ...]) -> dict[str, Any]:
             {"override /price": "tiny"},
             {"override /metrics": ["accuracy", "log_loss", "auc"]},
             {"override /measure": "none"},
+            {"override /drift": drift},
         ],
         "name": "tiny",
         "champion": "champion",
