@@ -40,10 +40,23 @@ def read_drift(data: object, seed: int) -> DriftConf | None:
         gates=build_all(node.raw("gates", {}), "gates"),
     )
     node.done()
+    _one_convention(conf)
     for gate in conf.gates:
         if not hasattr(gate, "judge_data"):
             raise ConfigError(f"drift.gates: '{gate.name}' judges variants, and there are none here; name it in a review")
     return conf
+
+
+def _one_convention(conf: DriftConf) -> None:
+    """Refuse statistics of one convention under the name of another: rows say whose profile they are of."""
+    for statistic in conf.statistics:
+        parts = type(statistic).__module__.split(".")
+        own = parts[2] if len(parts) > 3 else "harness"
+        if own != conf.profile:
+            raise ConfigError(
+                f"drift.profile: found {conf.profile}, and statistic '{statistic.name}' is by the conventions of {own}; use statistics of {conf.profile}, or set"
+                f" profile to {own}"
+            )
 
 
 def _resampled(statistic: Any, n_resamples: int, seed: int) -> Any:

@@ -9,6 +9,7 @@ from harness.errors import ConfigError, did_you_mean, one_of
 from harness.node import Node, duration_s, moment
 from harness.records.conf import Filter, LabelMaturity, LabelSource, Period, Production, ReplayConf, SliceColumn
 from harness.records.replay import MAX_CLASSES
+from harness.records.tally import ALL
 
 DEFAULT_MAX_SLICES = 100_000
 
@@ -241,6 +242,10 @@ def _slices(node: Node | None) -> tuple[tuple[SliceColumn, ...], tuple[tuple[str
         columns.append(SliceColumn(child.text("column"), tuple(float(e) for e in edges)))
         child.done()
     names = [c.column for c in columns]
+    if ALL in names:
+        raise ConfigError(
+            f"replay.slices.columns: found '{ALL}', which is what all rows together are called in every table; rename the column"
+        )
     if len(set(names)) < len(names):
         raise ConfigError(f"replay.slices.columns: a column stands there twice: {one_of(names)}; name each column once")
     crosses = []

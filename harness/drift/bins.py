@@ -69,8 +69,9 @@ def category_bins(
 ) -> tuple[Bins, NDArray[np.int32]]:
     """Return the bins of a category, and the bin of each of its codes.
 
-    One by one are counted the categories with the greatest sum of their shares of both sides, at most `max_categories`, of equal ones the first by name;
-    the rest share the bin "other", which stands last, and is also where a category of that name is counted.
+    One by one are counted the categories with the most rows on both sides together, at most `max_categories`, of equal ones the first by name; the rest share
+    the bin "other", which stands last, and is also where a category of that name is counted. Chosen by rows together, how they split between the sides is left
+    to chance where nothing drifts; chosen by the shares of either side, those that the smaller side happens to have would be taken, and look like drift.
 
     Parameters
     ----------
@@ -82,12 +83,12 @@ def category_bins(
     >>> column = Column("c", "string", "string", "category", codes=np.zeros(0, np.int32), categories=("a", "b", "c"))
     >>> bins, recode = category_bins(column, np.array([5, 0, 1]), np.array([1, 9, 1]), 2)
     >>> bins.categories, recode.tolist()
-    (('a', 'b', 'other'), [0, 1, 2])
+    (('b', 'a', 'other'), [1, 0, 2])
     """
-    shares = reference / max(int(reference.sum()), 1) + current / max(int(current.sum()), 1)
-    shown = _most(shares, column.categories, [OTHER], max_categories)
+    rows = reference + current
+    shown = _most(rows, column.categories, [OTHER], max_categories)
     # A category that no compared row has (a value of rows that were left out) is none here.
-    is_shared = int(np.count_nonzero(shares)) > len(shown)
+    is_shared = int(np.count_nonzero(rows)) > len(shown)
     recode = np.full(len(column.categories), len(shown) if is_shared else 0, np.int32)
     recode[shown] = np.arange(len(shown), dtype=np.int32)
     names = tuple(column.categories[i] for i in shown)

@@ -198,8 +198,29 @@ def _categories(value: Any, where: str) -> tuple[str, ...]:
     return texts
 
 
+def _type(value: Any, where: str) -> str:
+    text = _text(value, where)
+    if text not in _KINDS and not _SCHEMA_TYPE.match(text):
+        raise ConfigError(
+            f"{where}: found {text!r}, wanted {one_of(_KINDS)}, or a type as the log's schema writes it (int64, double, float, string, bool,"
+            f" timestamp[us], date32[day], decimal128(9, 2), dictionary<...>){did_you_mean(text, _PLAIN_TYPES)}"
+        )
+    return text
+
+
+_KINDS = ("number", "time", "category")
+_PLAIN_TYPES = (
+    *(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)),
+    *("halffloat", "float", "double", "bool", "string", "large_string", "string_view", "binary", "large_binary", "null"),
+)
+_SCHEMA_TYPE = re.compile(
+    rf"(?:{'|'.join(_PLAIN_TYPES)})$|(?:timestamp|date32|date64|time32|time64|duration)\[|decimal\d*\(|(?:dictionary|list|large_list|"
+    r"fixed_size_list|struct|map|extension|fixed_size_binary)[<\[]|month_"
+)
+
 _READERS: dict[str, Callable[[Any, str], Any]] = {
-    **dict.fromkeys(("column", "type"), _text),
+    "column": _text,
+    "type": _type,
     **dict.fromkeys(("required", "is_unique", "is_monotone", "may_be_constant", "check_unit", "check_stays"), _flag),
     **dict.fromkeys(("max_missing_share", "max_unseen_share"), _share),
     **dict.fromkeys(("minimum", "maximum"), _bound),

@@ -18,6 +18,8 @@ class ColumnFinding:
         changed: what has changed, in words.
         first_window: the first window of the current rows in which any statistic of the column says drifted; None without windows or without any.
         n_windows_drifted, n_windows: of the current rows.
+        worst_slice: of the slices in which any statistic says drifted, the one that moved furthest, as "country=US"; None without any.
+        n_slices_drifted, n_slices: of all slice columns together.
     """
 
     column: str
@@ -31,6 +33,9 @@ class ColumnFinding:
     first_window: str | None
     n_windows_drifted: int
     n_windows: int
+    worst_slice: str | None = None
+    n_slices_drifted: int = 0
+    n_slices: int = 0
 
 
 @dataclass(frozen=True)

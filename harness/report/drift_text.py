@@ -15,7 +15,8 @@ from harness.report.table import PLAIN_BOX
 
 SHOWN = 10
 _COLOURS = {"PASS": "green", "FAIL": "red", "UNDECIDED": "yellow"}
-_TITLES = ("column", "what changed", "statistic", "value", "limit", "p (BH)", "since", "windows")
+_TITLES = ("column", "what changed", "statistic", "value", "limit", "p (BH)", "since", "windows", "slices")
+_NARROW, _ON_NARROW = 100, ("column", "what changed", "value", "since")  # columns of a terminal, and what it has room for
 
 
 def render_findings(name: str, findings: LogFindings, gates: Sequence[GateResult], console: Console) -> None:
@@ -27,7 +28,7 @@ def render_findings(name: str, findings: LogFindings, gates: Sequence[GateResult
     shown = findings.columns[:SHOWN]
     if shown:
         console.print()
-        console.print(_table(shown))
+        console.print(_table(shown, [t for t in _TITLES if console.width >= _NARROW or t in _ON_NARROW]))
         hidden = len(findings.columns) - len(shown)
         if hidden:
             console.print(Text(f"{hidden} more columns, none of them further from their limits, are in drift.parquet"))
@@ -51,7 +52,8 @@ def contract_line(findings: LogFindings) -> str:
     """Say in one line whether the contract is kept."""
     report = findings.contract
     columns = {v.column for v in report.violations}
-    state = f"BROKEN by {len(columns)} of {len(report.contract.rules)} columns" if columns else "kept"
+    kept = "kept" if report.n_checks else "nothing to check"
+    state = f"BROKEN by {len(columns)} of {len(report.contract.rules)} columns" if columns else kept
     undecided = f", {len(report.not_checked)} could not run" if report.not_checked else ""
     return f"contract ({report.contract.source}): {state}, {report.n_checks} checks{undecided}"
 
@@ -85,15 +87,16 @@ def contract_sentences(findings: LogFindings) -> list[str]:
     return [*found, *(f"{n.column}: {n.check} could not be checked, {n.reason}" for n in report.not_checked)]
 
 
-def _table(columns: Sequence[ColumnFinding]) -> Table:
+def _table(columns: Sequence[ColumnFinding], titles: Sequence[str]) -> Table:
     table = Table(box=PLAIN_BOX, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
-    for title in _TITLES:
-        folds = title in ("column", "what changed")
+    for title in titles:
+        folds = title in ("column", "what changed", "slices")
         table.add_column(
             Text(title), justify="left" if folds or title in ("statistic", "since") else "right", overflow="fold", no_wrap=not folds
         )
     for c in columns:
-        table.add_row(*(Text(cell, style="red" if i == 0 and c.drifted else "") for i, cell in enumerate(_cells(c))))
+        cells = dict(zip(_TITLES, _cells(c), strict=True))
+        table.add_row(*(Text(cells[title], style="red" if title == "column" and c.drifted else "") for title in titles))
     return table
 
 
@@ -107,11 +110,14 @@ def _cells(c: ColumnFinding) -> tuple[str, ...]:
         "" if c.p_value_corrected is None else f"{c.p_value_corrected:.2g}",
         c.first_window or "",
         f"{c.n_windows_drifted}/{c.n_windows}" if c.n_windows else "",
+        f"{c.n_slices_drifted}/{c.n_slices}" + (f" {c.worst_slice}" if c.worst_slice else "") if c.n_slices else "",
     )
 
 
 def _footer(findings: LogFindings, gates: Sequence[GateResult]) -> Iterator[Text]:
-    yield Text(". not drifted, ? could not be compared; since: the first window that drifted; windows: how many of them did")
+    yield Text(
+        ". not drifted, ? could not be compared; since: the first window that drifted; windows, slices: how many of them did, and the slice that moved furthest"
+    )
     for column, why in findings.not_compared:
         yield Text(f"- {column}: not compared, {why}")
     for note in findings.notes:

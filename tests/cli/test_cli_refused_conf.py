@@ -274,3 +274,13 @@ def test_debug_shows_the_traceback_and_keeps_the_exit_code(harness: Harness, wor
     assert said.code == 2
     assert "Traceback" in said.err
     assert said.err.splitlines()[-1].startswith("harness: review: no option 'nope'")
+
+
+def test_statistics_of_one_convention_do_not_go_under_the_name_of_another(harness: Harness, world: World, tmp_path: Path) -> None:
+    args = ["drift", *world.args(tmp_path / "results", "drift=quick", "drift.profile=evidently", sweep=None)[1:]]
+    assert_refused(harness(args), ["drift.profile: found evidently", "'psi' is by the conventions of harness"], tmp_path / "results")
+
+
+def test_a_slice_column_that_is_called_as_all_rows_are_is_refused(harness: Harness, world: World, tmp_path: Path) -> None:
+    args = world.args(tmp_path / "results", "replay.slices.columns=[all]", "replay.slices.crosses=[]", sweep=None)
+    assert_refused(harness(args), ["replay.slices.columns: found 'all'", "rename the column"], tmp_path / "results")

@@ -80,10 +80,9 @@ def test_categories_are_those_of_the_greatest_shares_and_the_rest_is_other(count
     reference = np.array([counts[name][0] for name in names], np.int64)
     current = np.array([counts[name][1] for name in names], np.int64)
     bins, recode = category_bins(of_names(*names), reference, current, max_categories)
-    n, m = max(reference.sum(), 1), max(current.sum(), 1)
-    shares = {name: counts[name][0] / n + counts[name][1] / m for name in names}
-    present = [name for name in names if shares[name] > 0]
-    order = sorted((name for name in present if name != OTHER), key=lambda name: (-shares[name], name))
+    rows = {name: sum(counts[name]) for name in names}
+    present = [name for name in names if rows[name] > 0]
+    order = sorted((name for name in present if name != OTHER), key=lambda name: (-rows[name], name))
     shown = order[:max_categories]
     assert bins.categories == (*shown, *([OTHER] if len(present) > len(shown) else []))
     for name, code in zip(names, recode.tolist(), strict=True):
@@ -128,3 +127,17 @@ def test_whole_numbers_are_there_where_no_mask_says_otherwise():
     values = np.array([5, 2**60 + 1, 7])
     assert present_values(values, np.array([False, False, True])).tolist() == [5, 2**60 + 1]
     assert present_values(values, None) is values
+
+
+def test_which_categories_are_counted_one_by_one_says_nothing_of_how_they_split_between_the_sides():
+    """Chosen by the shares of either side, the smaller one would seem to hold more of the chosen ones than it does."""
+    from scipy.stats import chi2_contingency
+
+    rng, n_beyond = np.random.default_rng(3), 0
+    for _ in range(200):
+        sides = [np.bincount(rng.integers(0, 600, n), minlength=600) for n in (1_000, 4_000)]
+        bins, recode = category_bins(of_names(*(f"c{i:03}" for i in range(600))), *sides, 200)
+        table = [np.bincount(recode, weights=side, minlength=bins.n_bins - 1) for side in sides]
+        is_other = np.arange(bins.n_bins - 1) == bins.n_bins - 2
+        n_beyond += chi2_contingency([[side[is_other].sum(), side[~is_other].sum()] for side in table], correction=False).pvalue < 0.05
+    assert n_beyond <= 20  # 5 % of 200, and three standard errors

@@ -127,3 +127,18 @@ def test_a_file_that_is_not_there_or_no_text_is_refused(tmp_path: Path) -> None:
         read_contract(tmp_path / "flight.yaml")
     with pytest.raises(ConfigError, match=r"cannot be read .*; give a text file in UTF-8"):
         read_contract(tmp_path / "flights.yaml")
+
+
+@pytest.mark.parametrize("wrong", ["integer", "str", "int", "float64", "datetime"])
+def test_a_type_that_no_schema_writes_is_refused(wrong):
+    with pytest.raises(
+        ConfigError, match=rf"type: found '{wrong}', wanted number, time, category, or a type as the log's schema writes it"
+    ):
+        contract_of_text(f"columns: [{{column: a, type: {wrong}}}]", "c.yaml")
+
+
+@pytest.mark.parametrize(
+    "right", ["int64", "double", "timestamp[us, tz=UTC]", "decimal128(9, 2)", "dictionary<values=string, indices=int32, ordered=0>"]
+)
+def test_a_type_as_the_schema_writes_it_is_taken(right):
+    assert contract_of_text(f'columns: [{{column: a, type: "{right}"}}]', "c.yaml").rules[0].type == right

@@ -202,3 +202,22 @@ def test_the_mark_is_removed_before_what_it_vouches_for(tmp_path, monkeypatch):
     remove_findings(tmp_path)
     assert names[0] == FINDINGS
     assert sorted(names) == ["contract.json", "drift.parquet", "findings.json", "profile.json", "reference_profile.json"]
+
+
+def test_slices_that_drifted_are_counted_and_the_furthest_is_named():
+    of_slices = [
+        row(slice_by="country", slice_value=name, value=value, drifted=drifted)
+        for name, value, drifted in (("US", 0.9, True), ("FR", 0.3, True), ("DE", 2.0, False))
+    ]
+    found = finding(row(), *of_slices, row(slice_by="country", slice_value="FR", statistic="ks", threshold=None, drifted=None))
+    assert (found.drifted, found.worst_slice, found.n_slices_drifted, found.n_slices) == (False, "country=US", 2, 3)
+    assert (finding(row()).worst_slice, finding(row()).n_slices) == (None, 0)
+
+
+def test_a_column_that_drifted_in_a_slice_stands_before_those_that_did_not():
+    rows = [
+        row("quiet", value=0.19),
+        row("somewhere", value=0.01),
+        row("somewhere", slice_by="c", slice_value="US", value=0.5, drifted=True),
+    ]
+    assert [f.column for f in column_findings(rows, {})] == ["somewhere", "quiet"]
