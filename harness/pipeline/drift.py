@@ -38,7 +38,13 @@ def drift(overrides: Sequence[str], config_dirs: Sequence[str]) -> int:
 
 
 def _refuse_other_sweep(root: Path, fingerprint: str, conf: DriftRunConf) -> None:
-    if (root / MANIFEST).is_file() and read_manifest(root).replay_fingerprint != fingerprint:
+    if not (root / MANIFEST).is_file():
+        return
+    try:
+        other = read_manifest(root).replay_fingerprint != fingerprint
+    except ResultsError:
+        other = True  # of an older harness, or damaged: nobody can say which log it is of
+    if other:
         raise ResultsError(
             f"results: {root} holds a sweep over another log; give this comparison a name of its own, as name={conf.name}_drift"
         )

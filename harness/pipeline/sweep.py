@@ -14,6 +14,7 @@ import numpy as np
 
 from harness.config import Composer, compose_sweep
 from harness.cost.traffic import traffic_from
+from harness.errors import ResultsError
 from harness.meters.machine import capture
 from harness.pipeline import environment, reports
 from harness.pipeline.column_work import LogWork
@@ -158,7 +159,11 @@ def _begin(
 def _say_replaced(root: Path, members: Sequence[Member]) -> None:
     """Say so when the tables of other variants make place for this sweep's."""
     if (root / MANIFEST).is_file():
-        before = {m.variant for m in read_manifest(root).members}
+        try:
+            before = {m.variant for m in read_manifest(root).members}
+        except ResultsError as trouble:  # of an older harness, or damaged: this sweep is what makes it whole again
+            say(f"results: what {root} held cannot be read and is written anew ({str(trouble).removeprefix('results: ')})")
+            return
         if before - {m.conf.label for m in members}:
             say(f"results: {root} held the tables of {len(before)} variants; they make place for these {len(members)} (name= keeps both)")
 

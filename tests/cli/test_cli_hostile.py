@@ -214,3 +214,13 @@ def test_the_reader_of_the_output_may_leave(tiny_results: Path, world: World) ->
     shell = subprocess.run(f"{command} | head -1", shell=True, env=harness_environment(), capture_output=True, text=True, timeout=60)
     assert "Traceback" not in shell.stderr
     assert "Exception" not in shell.stderr
+
+
+def test_a_sweep_writes_anew_what_an_older_harness_left(harness, world, tmp_path: Path) -> None:
+    root = tmp_path / "results" / "t"
+    root.mkdir(parents=True)
+    (root / "sweep.json").write_text('{"format": 1}')
+    said = harness(world.args(tmp_path / "results", "name=t"))
+    assert said.code in (0, 1, 3), said.err
+    assert "format 1" in said.err
+    assert (root / "comparison.csv").is_file()
