@@ -32,6 +32,8 @@ MAX_CHILDREN = 4  # each holds a column of all rows at a time
 _CODE = (
     "kernels",
     "drift",
+    "drift/evidently",
+    "drift/nannyml",
     "replay",
     "slicing",
     "records",
