@@ -151,7 +151,7 @@ def _wrong_type(rule: ColumnRule, column: Column, reference: ColumnProfile | Non
     trained = reference.type if reference is not None else column.reference_type
     wanted = rule.type if rule.type is not None else trained
     is_right = wanted == column.kind if wanted in KINDS else _plain_type(wanted) == _plain_type(column.type)
-    differs = has_reference and wanted not in KINDS and _plain_type(trained) != _plain_type(column.type)
+    differs = has_reference and trained != "" and wanted not in KINDS and _plain_type(trained) != _plain_type(column.type)
     if is_right and not differs:
         return []
     expected = f"type {wanted}" if not is_right else f"type {trained}, as in the reference"

@@ -19,6 +19,7 @@ class RowIndex:
 
     def __init__(self, rows: ComparedRows, cells: DriftCells) -> None:
         self.rows, self.cells = rows, cells
+        self._orders: dict[int, tuple[NDArray[np.intp], NDArray[np.int64]]] = {}  # by column of ids, once somebody asks
 
     @cached_property
     def sides(self) -> tuple[Rows, Rows]:
@@ -43,14 +44,11 @@ class RowIndex:
         return self._rows_of(column, self.cells.cell_of_slice(slice_id, side))
 
     def _rows_of(self, column: int, cell: int) -> NDArray[np.intp]:
+        if column not in self._orders:
+            self._orders[column] = _order(self.cells.ids[:, column], self.cells.n_cells)
         order, starts = self._orders[column]
         found: NDArray[np.intp] = order[starts[cell] : starts[cell + 1]]
         return found
-
-    @cached_property
-    def _orders(self) -> list[tuple[NDArray[np.intp], NDArray[np.int64]]]:
-        """Rows in the order of their cells, for each column of ids; rows in no cell stand before all others."""
-        return [_order(self.cells.ids[:, column], self.cells.n_cells) for column in range(self.cells.ids.shape[1])]
 
     @staticmethod
     def _joined(parts: list[NDArray[np.intp]]) -> NDArray[np.intp]:

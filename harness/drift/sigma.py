@@ -98,6 +98,12 @@ class FigureShift(DriftStatistic):
         """Return the reference's windows that are comparable with the current rows."""
         return pair.reference_windows
 
+    def _whole_windows(self, pair: ColumnPair) -> list[Sample]:
+        """Return the reference's windows but those with less than a tenth of the rows that half of them have: one of a few rows would be all of the spread."""
+        windows = self.windows_of(pair)
+        least = 0.1 * float(np.median([self.rows(window) for window in windows])) if windows else 0.0
+        return [window for window in windows if self.rows(window) >= least]
+
     def remark(self, pair: ColumnPair) -> str:
         """Return what the note says besides how the p-value was found."""
         return ""
@@ -108,7 +114,7 @@ class FigureShift(DriftStatistic):
         current, whole = self.figure(pair, pair.current), self.figure(pair, pair.reference)
         if math.isnan(current) or math.isnan(whole):
             return undefined(None, n, m, nobody(n, "values") if not n or not m else "too few values")
-        windows = np.array([self.figure(pair, window) for window in self.windows_of(pair)], np.float64)
+        windows = np.array([self.figure(pair, window) for window in self._whole_windows(pair)], np.float64)
         found = sigma_test(current, windows)
         if found is not None:
             how = f"{found.n_sigma:+.2g} sigma of {found.n_windows} reference windows"

@@ -23,9 +23,12 @@ class ReplayParity(DataGate):
     ----------
     max_share
         Share of rows that may be beyond the tolerance, 0 to 1.
+    min_n
+        Rows that have to be compared; fewer say nothing of the others.
     """
 
     max_share: float = 0.001
+    min_n: int = 30
 
     def default_name(self) -> str:
         """Return replay_parity."""
@@ -54,6 +57,8 @@ class ReplayParity(DataGate):
         without = f"; {parity.n_without:,} rows without a logged score" if parity.n_without else ""
         if not n:
             return self.result(UNDECIDED, None, f"no row could be compared{without}; name a column of scores in replay.production.score")
+        if n < self.min_n:
+            return self.result(UNDECIDED, None, f"{n:,} rows could be compared, wanted at least {self.min_n}{without}")
         share = n_beyond / n
         figure = f"{n_beyond:,} of {n:,} rows ({share:.4g}) differ from the logged score by more than {parity.tolerance:g}"
         figure += f", by {parity.greatest:.4g} at most{without}"

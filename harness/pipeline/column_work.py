@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from harness.drift.cell_groups import CellGroups
 from harness.drift.column_tables import ColumnTables, PairMaker, tabulate
@@ -109,6 +111,7 @@ class _Story:
         self.index, self.groups = RowIndex(rows, self.cells), CellGroups(self.cells)
         self.names = compared_names(compared.names(), work.replay, work.drift)
         self.stored = {profile.name: profile for profile in (work.stored.columns if work.stored else ())}
+        self.statistics = tuple(_resampled_for(s, len(self.names), work.drift.alpha) for s in work.drift.statistics)
 
     def wanted(self) -> list[str]:
         """Return the columns that are looked at, in the order of the log."""
@@ -135,7 +138,10 @@ class _Story:
         bins = stored.bins if stored is not None else None
         tables = tabulate(column, self.index, self.groups, bins, self.work.drift.max_categories)
         current = profile_of(column, tables, self.index, self.groups, CURRENT_SIDE)
-        reference = stored or (profile_of(column, tables, self.index, self.groups, REFERENCE_SIDE) if self.rows.n_reference else None)
+        has_rows = (
+            self.rows.n_reference > 0 and self.work.stored is None
+        )  # beside a stored profile the period says only which rows are current
+        reference = profile_of(column, tables, self.index, self.groups, REFERENCE_SIDE) if has_rows else stored
         found: tuple[Found, ...] = ()
         changed = ""
         if is_compared and reference is not None and column.kind != "none":
@@ -156,7 +162,7 @@ class _Story:
     def _found(
         self, column: Column, tables: ColumnTables, reference: ColumnProfile, current: ColumnProfile, kind: DriftKind
     ) -> tuple[tuple[Found, ...], str]:
-        statistics = self.work.drift.statistics
+        statistics = self.statistics
         maker = PairMaker(
             column,
             tables,
@@ -178,7 +184,7 @@ class _Story:
         return tuple(found), changed
 
     def _readings(self, pair: ColumnPair, slice_by: str, window: str) -> Iterator[tuple[str, Reading]]:
-        for statistic in self.work.drift.statistics:
+        for statistic in self.statistics:
             is_wanted = statistic.in_windows if window != ALL else statistic.in_slices if slice_by != ALL else True
             if is_wanted and statistic.applies_to(pair.kind, pair.is_label):
                 reading = statistic.read(pair)
@@ -210,3 +216,10 @@ class _Story:
             is_unique=is_id and all_differ(present),
             goes_on=is_id or (column.kind == "number" and (is_time or rises(present))),
         )
+
+
+def _resampled_for(statistic: Any, n_columns: int, alpha: float) -> Any:
+    """Return a statistic that deals out days often enough for its least p-value, times the number of columns, to be below alpha."""
+    if not hasattr(statistic, "n_resamples") or alpha <= 0.0:
+        return statistic
+    return replace(statistic, n_resamples=max(statistic.n_resamples, math.ceil(n_columns / alpha)))

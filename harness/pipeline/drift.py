@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from harness.config import Composer, compose_drift
 from harness.errors import EXIT_FAIL, EXIT_PASS, EXIT_UNDECIDED, ResultsError
 from harness.pipeline import environment
+from harness.pipeline.column_work import LogWork
 from harness.pipeline.log_comparison import compare_with_reference, data_evidence, log_work
 from harness.pipeline.progress import printing, say
 from harness.records.conf import DriftRunConf
@@ -15,6 +17,7 @@ from harness.records.evidence import FAIL, UNDECIDED, GateResult
 from harness.report.drift_text import render_findings
 from harness.report.table import report_console
 from harness.runs import folder as files
+from harness.runs.findings import read_findings
 from harness.runs.manifest import MANIFEST, read_manifest
 
 
@@ -28,13 +31,22 @@ def drift(overrides: Sequence[str], config_dirs: Sequence[str]) -> int:
     environment.set_environment(cache_dir)
     with files.writing(root):
         _refuse_other_sweep(root, work.log.fingerprint, conf)
+        work = replace(work, folder=_folder(root, work))
         findings = compare_with_reference(work, conf.timeout_s)
-        evidence = data_evidence(root / "replay", findings)
+        evidence = data_evidence(work.folder, findings)
     gates = tuple(gate.judge_data(evidence) for gate in conf.drift.gates)
     with printing():
         render_findings(conf.name, findings, gates, report_console())
-    say(f"written: {root / 'replay'}")
-    return _exit_code(gates)
+    say(f"written: {work.folder}")
+    return EXIT_FAIL if findings.contract.violations else _exit_code(gates)  # whether the option has a gate for it or not
+
+
+def _folder(root: Path, work: LogWork) -> Path:
+    """Return where the comparison is written: beside a sweep that made another one, in a folder of its own, since sign-offs read the sweep's."""
+    kept = read_findings(root / "replay") if (root / MANIFEST).is_file() else None
+    if kept is None or kept.identity == work.identity:
+        return root / "replay"
+    return root / "drift" / f"{work.drift.name}-{work.identity[:8]}"
 
 
 def _refuse_other_sweep(root: Path, fingerprint: str, conf: DriftRunConf) -> None:

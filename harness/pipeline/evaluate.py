@@ -62,7 +62,7 @@ def evaluate(root: Path, conf: SweepConf, manifest: Manifest, n_unscored: int = 
     price = price_of(conf)
     money = money_of(variants, conf, price, replay)
     champion_variant = next((v for v in variants if v.label == conf.champion), None)
-    findings = read_findings(root / "replay")
+    findings = None if why_not_compared(conf.replay, conf.drift) else read_findings(root / "replay")  # else it is no part of this sweep
     data = _data_evidence(root, findings, champion_variant, conf, replay)
     evidence = [
         replace(

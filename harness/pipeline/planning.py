@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -124,7 +124,7 @@ def _own_identity(variant: VariantConf, plan: ScoringPlan, conf: SweepConf, rows
         conf.confidence,
         conf.seed,
         repr(conf.slice_search),
-        repr(conf.drift),
+        repr(replace(conf.drift, gates=()) if conf.drift else None),
         conf.replay.production.score is not None and conf.champion == variant.label,  # whose parity is measured
         code,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -20,7 +21,7 @@ from harness.drift.row_index import RowIndex
 from harness.drift.score_columns import score_columns, score_rows
 from harness.pipeline.reduction import unseen, until_of
 from harness.records.conf import DriftConf, SweepConf, VariantConf
-from harness.records.drift import DriftRow, Parity
+from harness.records.drift import DriftKind, DriftRow, Parity
 from harness.records.replay import JUDGED, REFERENCE, PreparedReplay
 from harness.records.tally import ALL
 from harness.report.drift_frame import drift_frame
@@ -40,11 +41,26 @@ def write_variant_drift(folder: Path, variant: VariantConf, scores: NDArray[np.f
     if (roles & REFERENCE).any() and (roles & JUDGED).any():
         rows += _prediction(variant, scores, prepared, roles, conf, conf.drift)
         rows += _residual(variant, scores, prepared, conf, conf.drift)
+    else:
+        rows += _not_compared(variant, prepared, roles, conf.drift)
     parity = _parity(variant, scores, prepared, conf, conf.drift)
     if parity is not None:
         rows += parity_rows(parity, prepared.grid.windows, conf.replay.production.version)
         files.write_json(folder / store.PARITY, parity)
     files.write_parquet(folder / store.DRIFT, drift_frame(rows))
+
+
+def _not_compared(variant: VariantConf, prepared: PreparedReplay, roles: NDArray[np.uint8], drift: DriftConf) -> Iterator[DriftRow]:
+    """Say why nothing is known of a variant's scores and loss, in a row of either kind."""
+    sides = [int(((own & bit) > 0).sum()) for own, bit in ((prepared.roles, REFERENCE), (roles, REFERENCE), (roles, JUDGED))]
+    why = "the replay has no reference rows of its own (replay.reference)"
+    if sides[0]:
+        why = f"the variant has learned from every {'reference' if not sides[1] else 'judged'} row (trained_until {variant.trained_until:%Y-%m-%d})"
+    kinds: tuple[tuple[DriftKind, str, str], ...] = (("prediction", "score", "mean"), ("residual", "loss", "loss_change"))
+    for kind, column, statistic in kinds:
+        yield DriftRow(
+            variant.label, column, kind, statistic, drift.profile, ALL, ALL, ALL, sides[1], sides[2], math.nan, None, None, None, None, why
+        )
 
 
 def _unlearned(prepared: PreparedReplay, variant: VariantConf) -> NDArray[np.uint8]:

@@ -198,7 +198,7 @@ def read_loss_change(path: Path, variant: str) -> LossChange | None:
         return None
     frame = folder.read_parquet(path / DRIFT, columns=["kind", "column", "statistic", *_CELL, "value", "drifted"])
     own = frame[(frame["kind"] == "residual") & (frame["slice_by"] == "all") & (frame["window"] == "all")]
-    if own.empty:
+    if not (own["statistic"] == "residual").any():  # a row that says why there is none
         return None
     loss = str(own["column"].iloc[0])
     parts = own[own["column"] == loss].set_index("statistic")

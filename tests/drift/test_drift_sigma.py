@@ -300,3 +300,13 @@ def test_names_and_kinds():
     assert [s.name for s in ALL] == ["mean", "std", "missing_share", "cardinality", "constancy"]
     assert [s.applies_to("category", False) for s in ALL] == [False, False, True, True, True]
     assert not any(s.applies_to("none", False) for s in ALL)
+
+
+def test_a_window_of_a_few_rows_is_not_all_of_the_spread():
+    rng = np.random.default_rng(0)
+    whole = [rng.normal(size=5_000) for _ in range(6)]
+    reference, current = np.concatenate([*whole, [40.0, 41.0, 42.0]]), rng.normal(0.5, 1.0, 5_000)
+    pair = pair_of(reference, current, windows=[*whole, np.array([40.0, 41.0, 42.0])])
+    found = MeanShift(threshold=0.2).read(pair)
+    assert "of 6 reference windows" in found.note
+    assert found.p_value < 1e-4

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 import sys
@@ -15,6 +16,7 @@ import psutil
 import pytest
 import yaml
 
+from harness.drift.profile_file import _digest
 from harness.report.drift_frame import DRIFT_COLUMNS
 from tests.conftest import harness_environment
 from tests.drift_command.conftest import Drift
@@ -305,3 +307,66 @@ def test_a_run_that_is_killed_leaves_no_findings_and_the_next_completes(own_worl
     assert not (own_world.results / "findings.json").exists()
     assert drift(own_world, "drift=quick").code == 0
     assert set(files_of(own_world)) == FILES
+
+
+def test_another_comparison_beside_a_sweep_stands_in_a_folder_of_its_own(
+    own_world: DriftWorld, drift: Drift, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Sign-offs read what the sweep found: a comparison by another configuration must not take its place."""
+    assert drift(own_world, "drift=quick").code == 0
+    kept = (own_world.results / "findings.json").read_bytes()
+    root = own_world.results.parent
+    (root / "sweep.json").write_text("{}")
+    monkeypatch.setattr("harness.pipeline.drift._refuse_other_sweep", lambda *_: None)
+    said = drift(own_world, "drift=quick", "drift.alpha=0.01")
+    assert (said.code, (own_world.results / "findings.json").read_bytes()) == (0, kept)
+    (other,) = (root / "drift").iterdir()
+    assert other.name.startswith("quick-")
+    assert str(other) in said.err
+    assert {f.name for f in other.iterdir()} == {f.name for f in own_world.results.iterdir()}
+    assert drift(own_world, "drift=quick").code == 0
+    assert [f.name for f in (root / "drift").iterdir()] == [other.name], "the sweep's own comparison is kept where it is"
+
+
+def test_a_broken_contract_is_exit_code_1_without_any_gate(own_world: DriftWorld, drift: Drift) -> None:
+    contract = own_world.root / "contract.yaml"
+    contract.write_text("columns: [{column: amount, maximum: 1}]\n")
+    assert drift(own_world, "drift=quick", f"replay.contract={contract}", "~drift.gates.contract", "~drift.gates.drift").code == 1
+
+
+def test_a_period_beside_a_stored_profile_says_only_which_rows_are_current(
+    unchanged_once: tuple[DriftWorld, int], own_world: DriftWorld, drift: Drift
+) -> None:
+    profile = json.loads((unchanged_once[0].results / "reference_profile.json").read_text())
+    lacking = {**profile, "columns": [c for c in profile["columns"] if c["name"] != "amount"]}
+    body = {k: v for k, v in lacking.items() if k != "sha256"}
+    file = own_world.root / "profile.json"
+    file.write_text(json.dumps({"sha256": _digest(body), **body}))
+    assert drift(own_world, "drift=quick", f"drift.reference_profile={file}").code == 0
+    rows = own_world.drift()
+    assert "amount" not in set(rows["column"])
+    assert "n_items" in set(rows["column"])
+    assert ["amount", "'amount' is not in the profile"] in own_world.json("findings.json")["not_compared"]
+
+
+def test_a_contract_column_that_the_reference_lacks_is_not_of_another_type(tmp_path: Path, drift: Drift) -> None:
+    world = make_world(tmp_path / "world")
+    log = requests()
+    world.log(log[~is_current(log)], "reference.parquet")
+    world.log(log[is_current(log)].assign(extra=1.5))
+    (world.root / "contract.yaml").write_text("columns: [{column: extra, type: double}, {column: amount, minimum: 0}]\n")
+    world.conf(reference={"path": str(world.root / "reference.parquet")}, contract=str(world.root / "contract.yaml"))
+    assert drift(world, "drift=quick").code == 0
+    assert world.violations() == []
+
+
+@pytest.mark.parametrize(("n_columns", "alpha", "n_resamples"), [(10, 0.05, 999), (60, 0.05, 1200), (32, 0.001, 32_000)])
+def test_days_are_dealt_out_often_enough_for_the_correction_over_columns(n_columns: int, alpha: float, n_resamples: int) -> None:
+    from harness.drift.missing_share import MissingShare
+    from harness.drift.psi import Psi
+    from harness.pipeline.column_work import _resampled_for
+
+    found = _resampled_for(Psi(n_resamples=999), n_columns, alpha)
+    assert found.n_resamples == n_resamples
+    assert n_columns / (found.n_resamples + 1) < alpha
+    assert _resampled_for(MissingShare(), n_columns, alpha).name == "missing_share"

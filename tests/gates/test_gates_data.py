@@ -157,9 +157,9 @@ def test_parity_fails_above_its_share_and_names_the_worst_window(limit: float, s
 
 
 def test_an_empty_window_is_not_the_worst_and_one_without_a_name_has_its_number() -> None:
-    data = DataEvidence(parity=parity((10, 0, 10), (10, 0, 10)))
-    assert ReplayParity().judge_data(data).sentence.endswith("worst window number 2: 10 of 10")
-    assert "worst" not in ReplayParity().judge_data(DataEvidence(parity=parity((10,), (10,)))).sentence
+    data = DataEvidence(parity=parity((100, 0, 100), (100, 0, 100)))
+    assert ReplayParity().judge_data(data).sentence.endswith("worst window number 2: 100 of 100")
+    assert "worst" not in ReplayParity().judge_data(DataEvidence(parity=parity((100,), (100,)))).sentence
 
 
 @pytest.mark.parametrize(
@@ -197,8 +197,8 @@ def test_a_challenger_answers_for_its_own_predictions_and_windows_are_the_grids(
     )
     gate = DriftWithin(max_drifted_share=0.5, kinds=("prediction",))
     assert [r.status for r in gate.judge((evidence(variant="b", data=data), evidence(variant="c", data=data)))] == ["PASS", "FAIL"]
-    (result,) = ReplayParity().judge((evidence(data=DataEvidence(parity=parity((10, 10), (1, 1)))),))
-    assert result.sentence.endswith("worst window 2013-04: 1 of 10")
+    (result,) = ReplayParity().judge((evidence(data=DataEvidence(parity=parity((100, 100), (10, 10)))),))
+    assert result.sentence.endswith("worst window 2013-04: 10 of 100")
 
 
 OPTIONAL = [ContractKept(required=False), DriftWithin(max_drifted_share=0.5, required=False), ReplayParity(required=False)]
@@ -254,3 +254,11 @@ def test_they_are_built_from_a_review() -> None:
     assert gate == DriftWithin(columns=("x",), windows="any")
     with pytest.raises(ConfigError, match=r"gates\.parity\.max_shares: unknown key"):
         build({"_target_": "harness.gates.replay_parity.ReplayParity", "max_shares": 1}, "gates", "gates.parity")
+
+
+def test_parity_of_a_few_rows_says_nothing_of_the_others() -> None:
+    few = parity(n=(29, 29), beyond=(0, 0), without=11_000)
+    result = ReplayParity().judge_data(DataEvidence(parity=few))
+    assert result.status == "UNDECIDED"
+    assert result.sentence == "29 rows could be compared, wanted at least 30; 11,000 rows without a logged score"
+    assert ReplayParity().judge_data(DataEvidence(parity=parity(n=(30, 30), beyond=(0, 0)))).status == "PASS"

@@ -242,3 +242,15 @@ def test_without_a_reference_one_line_says_why(own_world: World, capfd: pytest.C
     assert "not measured, replay.reference is null, and replay.contract too" in line
     assert "contract and drift: not measured" in said.out
     assert not (own_world.results / "replay" / "drift.parquet").exists()
+
+
+def test_a_variant_that_learned_from_the_whole_reference_has_a_row_that_says_so(own_world: World) -> None:
+    own_world.conf("model", "late", {"name": "late", "path": "models/better.onnx", "trained_until": "2024-01-25"})
+    assert own_world.sweep("model=champion,late", *QUICK) == 0
+    frame = pd.read_parquet(own_world.folder("late") / "drift.parquet").set_index("kind")
+    assert frame["note"].to_dict() == dict.fromkeys(
+        ("prediction", "residual"), "the variant has learned from every reference row (trained_until 2024-01-25)"
+    )
+    assert frame["value"].isna().all()
+    assert (frame["n_reference"] == 0).all()
+    assert len(pd.read_parquet(own_world.folder("champion") / "drift.parquet")) > 2
