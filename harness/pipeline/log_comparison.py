@@ -8,6 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 from threading import Event
 
+import psutil
+
 from harness.drift.contract_file import read_contract
 from harness.drift.profile_file import profile_of_text
 from harness.errors import ConfigError, HarnessError, ReplayError, ResultsError
@@ -29,6 +31,7 @@ from harness.runs.identity import code_hash, digest
 from harness.workers.child import Channel, Outcome, run_child
 
 MAX_CHILDREN = 4  # each holds a column of all rows at a time
+ROW_BYTES, ID_BYTES = 70, 8  # of a child, a row, and a row and slice column: 87 were measured with float32 columns and four slice columns
 _CODE = (
     "kernels",
     "drift",
@@ -117,7 +120,7 @@ def compare_with_reference(work: LogWork, timeout_s: float) -> LogFindings:
     if kept is not None:
         return kept
     remove_findings(work.folder)
-    n_parts = max(1, min(MAX_CHILDREN, thread_count(), len(work.log.columns)))
+    n_parts = n_children(work, thread_count(), psutil.virtual_memory().available)
     with bar("drift", len(work.log.columns)) as progress, ThreadPoolExecutor(n_parts) as pool:
         done, is_over = [0] * n_parts, Event()
 
@@ -136,6 +139,14 @@ def compare_with_reference(work: LogWork, timeout_s: float) -> LogFindings:
             is_over.set()
             raise
     return put_together(work, [_part_of(outcome) for outcome in outcomes])
+
+
+def n_children(work: LogWork, n_cores: int, available_bytes: int) -> int:
+    """Return into how many children the columns are dealt out: as many as there are cores, and as fit into half of the memory that is there."""
+    n_rows = work.log.n_rows + (work.reference.n_rows if work.reference else 0)
+    n_ids = len(work.replay.slice_columns) + len(work.replay.crosses)
+    fit = int(available_bytes / 2 / (n_rows * (ROW_BYTES + n_ids * ID_BYTES)))
+    return max(1, min(MAX_CHILDREN, n_cores, len(work.log.columns), fit))
 
 
 def thread_count() -> int:

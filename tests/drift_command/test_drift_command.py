@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -370,3 +371,19 @@ def test_days_are_dealt_out_often_enough_for_the_correction_over_columns(n_colum
     assert found.n_resamples == n_resamples
     assert n_columns / (found.n_resamples + 1) < alpha
     assert _resampled_for(MissingShare(), n_columns, alpha).name == "missing_share"
+
+
+@pytest.mark.parametrize(
+    ("n_rows", "n_slice_columns", "n_cores", "gigabytes", "n_children"),
+    [(1_000_000, 4, 2, 20, 2), (1_000_000, 4, 16, 20, 4), (100_000_000, 4, 16, 20, 1), (40_000_000, 4, 16, 20, 2), (10, 0, 16, 20, 3)],
+)
+def test_a_large_log_has_fewer_children(n_rows: int, n_slice_columns: int, n_cores: int, gigabytes: int, n_children: int) -> None:
+    from types import SimpleNamespace
+
+    from harness.pipeline import log_comparison
+
+    n_columns = 3 if n_rows == 10 else 32
+    log = SimpleNamespace(n_rows=n_rows, columns=[None] * n_columns)
+    replay = SimpleNamespace(slice_columns=[None] * n_slice_columns, crosses=[])
+    work: Any = SimpleNamespace(log=log, reference=None, replay=replay)
+    assert log_comparison.n_children(work, n_cores, gigabytes * 10**9) == n_children
