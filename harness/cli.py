@@ -49,7 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"harness: no command '{command}'{did_you_mean(command, _COMMANDS)}; commands are: {one_of(_COMMANDS)}", file=sys.stderr)
         return EXIT_REFUSED
     try:
-        options = _parser(command).parse_intermixed_args(rest)
+        options = _parser(command).parse_intermixed_args(_joined(rest))
     except SystemExit as end:
         return int(end.code or 0)
     return _guarded(lambda: _run(command, options), options.debug)
@@ -97,6 +97,9 @@ def _parser(command: str) -> argparse.ArgumentParser:
             "--config-dir", action="append", default=[], metavar="DIR", help="a folder of your own options, which win over shipped ones"
         )
         parser.add_argument("overrides", nargs="*", metavar="OVERRIDE", help="key=value")
+    if command == "compare":
+        what = "order the rows by a column of comparison.csv, best first, as net_per_1k; -COLUMN: highest first, +COLUMN: lowest first"
+        parser.add_argument("--sort", default=None, metavar="COLUMN", help=what)
     if command == "sweep":
         parser.add_argument("--dry-run", action="store_true", help="say what it would take, write nothing")
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
@@ -125,8 +128,20 @@ def _run(command: str, options: argparse.Namespace) -> int:
 
     if command == "status":
         return stored.status(options.dir)
-    action = stored.compare if command == "compare" else stored.signoff
-    return action(options.dir, overrides, options.config_dir)
+    if command == "compare":
+        return stored.compare(options.dir, overrides, options.config_dir, sort=options.sort)
+    return stored.signoff(options.dir, overrides, options.config_dir)
+
+
+def _joined(arguments: Sequence[str]) -> list[str]:
+    """Write `--sort -COLUMN` as one argument: argparse takes what begins with a hyphen for an option."""
+    joined: list[str] = []
+    for argument in arguments:
+        if joined[-1:] == ["--sort"] and argument[:1] == "-" and argument[:2] != "--":
+            joined[-1] = f"--sort={argument}"
+        else:
+            joined.append(argument)
+    return joined
 
 
 def _quoted(override: str) -> str:

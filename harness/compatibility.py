@@ -24,12 +24,7 @@ def check_task(conf: SweepConf) -> None:
                 f"metrics: no {key}ed form of {one_of(refused)}, and replay.{key} is '{column}';"
                 f" use metrics={known}, or leave replay.{key} null"
             )
-    if conf.gain is not None and task != "binary":
-        raise ConfigError(f"gain: '{type(conf.gain).__name__}' values decisions of task binary, and replay.task is {task}; use gain=none")
-    if conf.gain is not None and (replay.weight or replay.cluster):
-        raise ConfigError(
-            "gain: weighted or clustered rows have no gain in this version; use gain=none, or leave replay.weight and cluster null"
-        )
+    _check_gain(conf, task)
     names = [metric.name for metric in conf.metrics]
     for i, rule in enumerate(conf.retrain):
         if rule.metric not in names:
@@ -39,6 +34,26 @@ def check_task(conf: SweepConf) -> None:
     _check_search(conf)
     _check_gates(conf, task)
     combined(metric.needs() for metric in conf.metrics)
+
+
+def _check_gain(conf: SweepConf, task: str) -> None:
+    gain, replay = conf.gain, conf.replay
+    if gain is None:
+        return
+    name = type(gain).__name__
+    if task not in gain.tasks:
+        raise ConfigError(f"gain: '{name}' {gain.about} of task {one_of(gain.tasks)}, and replay.task is {task}; use gain=none")
+    if (replay.weight or replay.cluster) and not gain.takes_weights:
+        raise ConfigError(
+            "gain: weighted or clustered rows have no gain in this version; use gain=none, or leave replay.weight and cluster null"
+        )
+    searched = [v.label for v in conf.variants if v.threshold.maximise]
+    if searched and not gain.values_decisions:
+        raise ConfigError(
+            f"model.threshold: variant '{searched[0]}' maximises gain, and '{name}' gives no value to a single decision; give a number"
+        )
+    slice_by = (*(s.column for s in replay.slice_columns), *("*".join(columns) for columns in replay.crosses))
+    gain.check({metric.name: metric.direction for metric in conf.metrics}, slice_by)
 
 
 def _check_search(conf: SweepConf) -> None:

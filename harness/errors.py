@@ -40,6 +40,12 @@ class ScoreError(HarnessError):
     exit_code = EXIT_VARIANT
 
 
+class MeasurementError(HarnessError):
+    """A measurement that broke off; known only while measuring, so the variant is not measured."""
+
+    exit_code = EXIT_VARIANT
+
+
 def did_you_mean(name: str, choices: Iterable[str]) -> str:
     """Return `; did you mean 'x'?` for the nearest of `choices`, or an empty string when none is near."""
     folded = {str(choice).lower(): str(choice) for choice in choices}

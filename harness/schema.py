@@ -109,13 +109,33 @@ def read_measure(data: object) -> MeasureConf:
         warmup_at_most_s=node.number("warmup_at_most_s", 60.0, low=0.0),
         n_blocks=node.whole("n_blocks", 3, low=2),
         trial_s=node.number("trial_s", 1.0, low=0.01),
+        turn_s=node.number("turn_s", None, low=0.01),
         early_stop_width=node.number("early_stop_width", None, low=0.0, high=1.0),
         early_stop_min_blocks=node.whole("early_stop_min_blocks", 3, low=2),
-        offline_batch_rows=node.whole("offline_batch_rows", 4096, low=1),
+        offline_batch_rows=_sizes(node, "offline_batch_rows", (4096,)),
         crosscheck_share=node.number("crosscheck_share", 0.01, low=0.0, high=1.0),
+        threads=_sizes(node, "threads", ()),
+        arrivals=node.choice("arrivals", ("none", "poisson", "log"), "none"),
+        rate_per_s=node.number("rate_per_s", None, low=1e-6),
+        speed_up=node.number("speed_up", 1.0, low=1e-6),
+        generator=node.choice("generator", ("harness", "loadgen"), "harness"),
+        slo_ms=node.number("slo_ms", None, low=1e-6),
+        estimated_tdp_w=node.number("estimated_tdp_w", None, low=1e-3),
     )
     node.done()
     return conf
+
+
+def _sizes(node: Node, key: str, default: tuple[int, ...]) -> tuple[int, ...]:
+    """Read one whole number from 1 on, or a list of different ones."""
+    value = node.raw(key, None)
+    if value is None:
+        return default
+    items = list(value) if isinstance(value, Sequence) and not isinstance(value, str) else [value]
+    bad = [item for item in items if isinstance(item, bool) or not isinstance(item, int) or item < 1]
+    if bad or not items or len(set(items)) != len(items):
+        raise ConfigError(f"measure.{key}: found {value!r}, wanted a whole number from 1 on, or a list of different ones")
+    return tuple(items)
 
 
 _LOSSES = {
@@ -187,9 +207,32 @@ def read_price(data: object, folders: Sequence[Path]) -> PriceConf | None:
         target_utilisation=node.number("target_utilisation", 0.6, low=0.01, high=1.0),
         stated_utilisation=node.number("stated_utilisation", None, low=0.0001, high=1.0),
         min_replicas=node.whole("min_replicas", 1, low=0),
+        currency=_currency(node.text("currency", None), "price.currency"),
+        rates=_rates(node.raw("rates", None)),
+        lifetime_hours=node.number("lifetime_hours", None, low=1.0),
+        slo_ms=node.number("slo_ms", None, low=1e-6),
+        batch_delay_ms=node.number("batch_delay_ms", 0.0, low=0.0),
+        scale_up_delay_s=node.number("scale_up_delay_s", 0.0, low=0.0),
     )
     node.done()
+    if conf.rates and conf.currency is None:
+        raise ConfigError("price.rates: rates convert into price.currency, and that is null; name it, as price.currency=USD")
     return conf
+
+
+def _rates(value: object) -> tuple[tuple[str, float], ...]:
+    if value is None:
+        return ()
+    node = Node(value, "price.rates")
+    found = tuple((str(_currency(code, "price.rates")), node.number(code, low=1e-9, high=1e9)) for code in node.data)
+    node.done()
+    return found
+
+
+def _currency(code: str | None, where: str) -> str | None:
+    if code is not None and (len(code) != 3 or not code.isalpha()):
+        raise ConfigError(f"{where}: found '{code}', wanted a three-letter code such as USD")
+    return None if code is None else code.upper()
 
 
 def _sheet(name: str, folders: Sequence[Path]) -> str:

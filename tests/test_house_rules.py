@@ -53,6 +53,7 @@ HOMES = {
     "pyarrow": ("harness/replay/", "harness/runs/", "harness/report/"),
     "onnxruntime": ("harness/inference/", "harness/demo/train.py"),  # the demo quantises its own model
     "pynvml": ("harness/meters/nvml.py",),
+    "mlperf_loadgen": ("harness/meters/loadgen.py",),
     "hydra": ("harness/config.py",),
     "omegaconf": ("harness/config.py", "harness/stored_config.py"),
     "altair": ("harness/report/",),

@@ -10,19 +10,26 @@ from math import isfinite
 from harness.errors import ConfigError, one_of
 
 MAX_PER_HOUR = 10_000.0  # far above the dearest machine on public lists: more is a monthly price or a slipped digit
+MAX_PURCHASE = 10_000_000.0  # of one machine: far above a server with eight of the dearest cards
 CATEGORIES = ("on_demand", "spot", "reserved", "owned")
 _HOURLY = ("hour", "hours", "hourly", "hr", "hrs", "h", "1 hour")
+_MACHINE = "machine"
 
 
 @dataclass(frozen=True)
 class PriceRow:
-    """One row of a price sheet; `per_hour` is the effective price where there is one, else the list price."""
+    """One row of a price sheet.
+
+    Args:
+        unit_price: the effective price where there is one, else the list price: of an hour, or of the whole machine where it is owned.
+        includes_power: whether that pays for power; never where the machine is owned.
+    """
 
     sku: str
     provider: str
     region: str
     pricing_category: str
-    per_hour: float
+    unit_price: float
     currency: str
     vcpus: float | None
     accelerator: str | None
@@ -33,10 +40,10 @@ class PriceRow:
     retrieved_at: date
     source_url: str
 
-    def described(self) -> str:
-        """Name the price as the `priced_as` column does: `c5.large aws us-east-1 on_demand 0.085 USD/h (2026-11-23)`."""
-        names = (self.sku, self.provider, self.region, self.pricing_category, f"{self.per_hour:g} {self.currency}/h")
-        return " ".join(name for name in names if name) + f" ({self.retrieved_at})"
+    @property
+    def is_owned(self) -> bool:
+        """Whether `unit_price` buys the machine, and not an hour of it."""
+        return self.pricing_category == "owned"
 
 
 def parse_row(where: str, cells: Mapping[str, str | None]) -> PriceRow:
@@ -60,19 +67,20 @@ def parse_row(where: str, cells: Mapping[str, str | None]) -> PriceRow:
         raise ConfigError(f"{where}: no sku; name the machine that the price is for")
     here = f"{where}, sku '{sku}'"
     _refuse_units(here, text)
+    valid_from = _day(here, text, "valid_from")
     return PriceRow(
         sku=sku,
         provider=text.get("provider", ""),
         region=text.get("region", ""),
         pricing_category=_category(here, text.get("pricing_category", "")),
-        per_hour=_per_hour(here, text),
+        unit_price=_unit_price(here, text),
         currency=text["billing_currency"].upper(),
         vcpus=_count(here, text, "vcpus"),
         accelerator=text.get("accelerator") or None,
         accelerator_count=_count(here, text, "accelerator_count"),
-        includes_power=_yes_or_no(here, text.get("includes_power", "")),
-        valid_from=_day(here, text, "valid_from"),
-        valid_to=_day(here, text, "valid_to") if text.get("valid_to") else None,
+        includes_power=_includes_power(here, text),
+        valid_from=valid_from,
+        valid_to=_valid_to(here, text, valid_from),
         retrieved_at=_day(here, text, "retrieved_at"),
         source_url=text.get("source_url", ""),
     )
@@ -84,23 +92,33 @@ def _refuse_units(here: str, text: Mapping[str, str]) -> None:
         raise ConfigError(f"{here}: no billing_currency; write a three-letter code such as USD")
     if len(currency) != 3 or not currency.isalpha():
         raise ConfigError(f"{here}: billing_currency is '{currency}'; write a three-letter code such as USD")
-    if unit.lower() not in _HOURLY:
+    if _is_owned(text) and unit.lower() != _MACHINE:
+        raise ConfigError(f"{here}: pricing_unit is '{unit}' of a machine that is owned; write its purchase price, and 'machine'")
+    if not _is_owned(text) and unit.lower() not in _HOURLY:
         raise ConfigError(f"{here}: pricing_unit is '{unit}'; only prices per hour are read, convert it and write 'hour'")
 
 
-def _per_hour(here: str, text: Mapping[str, str]) -> float:
-    """Return the price of an hour; both price columns are checked, also the one that is not used."""
-    prices = [(key, _price(here, key, text[key])) for key in ("list_unit_price", "effective_unit_price") if text.get(key)]
+def _is_owned(text: Mapping[str, str]) -> bool:
+    return text.get("pricing_category") == "owned"
+
+
+def _unit_price(here: str, text: Mapping[str, str]) -> float:
+    """Return the price of an hour or of a machine; both price columns are checked, also the one that is not used."""
+    owned = _is_owned(text)
+    prices = [_price(here, key, text[key], owned) for key in ("list_unit_price", "effective_unit_price") if text.get(key)]
     if not prices:
-        raise ConfigError(f"{here}: no list_unit_price and no effective_unit_price; write the price of one hour")
-    return prices[-1][1]
+        wanted = "the purchase price" if owned else "the price of one hour"
+        raise ConfigError(f"{here}: no list_unit_price and no effective_unit_price; write {wanted}")
+    return prices[-1]
 
 
-def _price(here: str, key: str, found: str) -> float:
+def _price(here: str, key: str, found: str, owned: bool) -> float:
     price = _number(here, key, found)
     if price <= 0:
         raise ConfigError(f"{here}: {key} is {found}; a price is above zero")
-    if price > MAX_PER_HOUR:
+    if owned and price > MAX_PURCHASE:
+        raise ConfigError(f"{here}: {key} is {found} for one machine, at most {MAX_PURCHASE:g} is believed; is it the price of several?")
+    if not owned and price > MAX_PER_HOUR:
         raise ConfigError(f"{here}: {key} is {found} per hour, at most {MAX_PER_HOUR:g} is believed; is it the price of a month or a year?")
     return price
 
@@ -112,7 +130,24 @@ def _category(here: str, found: str) -> str:
 
 
 def _count(here: str, text: Mapping[str, str], key: str) -> float | None:
-    return _number(here, key, text[key]) if text.get(key) else None
+    count = _number(here, key, text[key]) if text.get(key) else None
+    if count is not None and count < 0:
+        raise ConfigError(f"{here}: {key} is {text[key]}; write how many there are, or leave it blank")
+    return count
+
+
+def _valid_to(here: str, text: Mapping[str, str], valid_from: date) -> date | None:
+    valid_to = _day(here, text, "valid_to") if text.get("valid_to") else None
+    if valid_to is not None and valid_to < valid_from:
+        raise ConfigError(f"{here}: valid_to {valid_to} is before valid_from {valid_from}; correct one of them")
+    return valid_to
+
+
+def _includes_power(here: str, text: Mapping[str, str]) -> bool:
+    included = _yes_or_no(here, text.get("includes_power", ""))
+    if included and _is_owned(text):
+        raise ConfigError(f"{here}: includes_power is true of a machine that is owned; its purchase price pays for no power, write false")
+    return included
 
 
 def _number(here: str, key: str, found: str) -> float:

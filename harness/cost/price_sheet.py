@@ -1,70 +1,136 @@
-"""Loads one price from a dated price sheet, and refuses a sheet that cannot be trusted."""
+"""Loads prices from a dated price sheet, and refuses a sheet that cannot be trusted."""
 
 from __future__ import annotations
 
 import csv
+from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
+from harness.cost.price_choice import row_of
 from harness.cost.price_row import PriceRow, parse_row
 from harness.errors import ConfigError, did_you_mean, one_of
 from harness.records.conf import PriceConf
 
 MAX_AGE_DAYS = 90
+_ONE_DAY = timedelta(days=1)
 _REQUIRED = ("sku", "list_unit_price", "pricing_unit", "billing_currency", "valid_from", "retrieved_at")
 
 
 @dataclass(frozen=True)
 class Price:
-    """One price per hour, where it comes from, and a warning when it is old."""
+    """The price of one machine for one hour, where it comes from, and a warning when it is old.
+
+    Args:
+        row: of the price sheet.
+        warning: None where it is not old.
+        converted_to: currency that the row's is converted into; None leaves it.
+        rate: what one unit of the row's currency is worth in that of `converted_to`.
+        lifetime_hours: that the purchase price of an owned machine is divided by; None else.
+    """
 
     row: PriceRow
     warning: str | None
+    converted_to: str | None = None
+    rate: float = 1.0
+    lifetime_hours: float | None = None
 
     @property
     def per_hour(self) -> float:
-        """Price of one machine for one hour, in `currency`."""
-        return self.row.per_hour
+        """Price of one machine for one hour, in `currency`.
+
+        Formula: unit price of the sheet · rate, over the hours of its life where the machine is owned.
+        """
+        return self.row.unit_price * self.rate / (self.lifetime_hours if self.lifetime_hours is not None else 1.0)
 
     @property
     def currency(self) -> str:
         """Three-letter code."""
-        return self.row.currency
+        return self.converted_to or self.row.currency
+
+    def described(self) -> str:
+        """Name the price as the `priced_as` column does.
+
+        `c5.large aws us-east-1 on_demand 0.085 USD/h (2026-11-23)`; a price that was converted or divided says from what:
+        `box owned 0.45 USD/h (10950 EUR / 26280 h, at 1.08 USD per EUR; 2026-06-01)`.
+        """
+        row = self.row
+        names = (row.sku, row.provider, row.region, row.pricing_category, f"{self.per_hour:g} {self.currency}/h")
+        listed = f"{row.unit_price:g} {row.currency}" + ("/h" if self.lifetime_hours is None else f" / {self.lifetime_hours:g} h")
+        at = f"at {self.rate:g} {self.currency} per {row.currency}" if self.converted_to else None
+        origin = ", ".join(part for part in (listed, at) if part) + "; " if at or self.lifetime_hours is not None else ""
+        return " ".join(name for name in names if name) + f" ({origin}{row.retrieved_at})"
 
 
 def load_price(path: Path, conf: PriceConf, today: date) -> Price:
-    """Find the price that a conf names in its price sheet.
+    """Return the price of `conf.sku` alone; see `load_prices`."""
+    return load_prices(path, conf, (conf.sku,), today)[conf.sku]
+
+
+def load_prices(path: Path, conf: PriceConf, skus: Iterable[str], today: date) -> dict[str, Price]:
+    """Find the prices of several SKUs in one price sheet.
 
     Of several rows of one SKU, the newest that is valid on `conf.as_of` (`today` when None) is taken; its effective
-    price where the sheet has one, else the list price.
+    price where the sheet has one, else the list price. A row without a region holds in every region.
 
     Parameters
     ----------
     path : Path
         The CSV file, UTF-8; columns are named after the FinOps FOCUS specification.
     conf : PriceConf
-        Names the SKU and, where the sheet has several, region and pricing category.
+        Names region and pricing category where the sheet has several, the currency and the rates that other currencies
+        are converted by, and the life of machines that are owned.
+    skus : iterable of str
+        Which are priced; one named twice counts once.
     today : date
-        What the age of the price is counted from.
+        What the age of a price is counted from.
 
     Returns
     -------
-    Price
-        With a warning when it was retrieved more than 90 days before `today`.
+    dict of str to Price
+        SKU to its price, with a warning when that was retrieved more than 90 days before `today`.
 
     Raises
     ------
     ConfigError
         When the file is missing or is not a price sheet; when any row has no currency, no date, a price that is not
-        positive or absurd, or a unit other than the hour; when two rows hold for one SKU and date; when currencies
-        are mixed; when the SKU is unknown, ambiguous, or has no price on that date.
+        positive or absurd, a unit other than the hour (of a machine that is owned: the machine), or ends before it begins;
+        when two rows hold for one SKU and date; when currencies are mixed and no rate is stated; when a SKU is unknown,
+        ambiguous, has no price on that date, was retrieved in the future, or is owned and has no life.
     """
     rows = _read(path)
-    _refuse_mixed_currencies(path, rows)
+    _refuse_mixed_currencies(path, rows, conf)
     _refuse_duplicates(path, rows)
-    row = _newest(path, _only_one_offer(path, _of_sku(path, rows, conf), conf), _as_of(conf, today))
-    return Price(row, _age_warning(row, today))
+    return {sku: _price(row_of(path, rows, conf, sku, today), path, conf, today) for sku in skus}
+
+
+def _price(row: PriceRow, path: Path, conf: PriceConf, today: date) -> Price:
+    _refuse_future(path, row, today)
+    converted_to = None if conf.currency in (None, row.currency) else conf.currency
+    if row.is_owned and conf.lifetime_hours is None:
+        raise ConfigError(
+            f"price.lifetime_hours: sku '{row.sku}' in {path} is owned; name the hours that its purchase price is spread over, "
+            "as price.lifetime_hours=26280 for three years"
+        )
+    return Price(
+        row=row,
+        warning=_age_warning(row, today),
+        converted_to=converted_to,
+        rate=_rate(row, conf) if converted_to else 1.0,
+        lifetime_hours=conf.lifetime_hours if row.is_owned else None,
+    )
+
+
+def _rate(row: PriceRow, conf: PriceConf) -> float:
+    rates = dict(conf.rates)
+    if row.currency not in rates:
+        stated = one_of(sorted(rates)) or "none"
+        raise ConfigError(
+            f"price.rates: no rate for {row.currency}, the currency of sku '{row.sku}'; rates are stated for {stated}; "
+            f"say what one {row.currency} is worth in {conf.currency}, as price.rates.{row.currency}=1.08"
+        )
+    return rates[row.currency]
 
 
 def _read(path: Path) -> list[PriceRow]:
@@ -83,10 +149,13 @@ def _read(path: Path) -> list[PriceRow]:
         raise ConfigError(f"{path}: not a CSV file in UTF-8 ({error}); save it as one") from error
 
 
-def _refuse_mixed_currencies(path: Path, rows: list[PriceRow]) -> None:
+def _refuse_mixed_currencies(path: Path, rows: list[PriceRow], conf: PriceConf) -> None:
     currencies = sorted({row.currency for row in rows})
-    if len(currencies) > 1:
-        raise ConfigError(f"{path}: currencies {one_of(currencies)} are mixed and no rate is stated; keep one sheet per currency")
+    if len(currencies) > 1 and conf.currency is None:
+        raise ConfigError(
+            f"{path}: currencies {one_of(currencies)} are mixed and no rate is stated; keep one sheet per currency, "
+            "or set price.currency and price.rates"
+        )
 
 
 def _refuse_duplicates(path: Path, rows: list[PriceRow]) -> None:
@@ -94,50 +163,14 @@ def _refuse_duplicates(path: Path, rows: list[PriceRow]) -> None:
     for row in rows:
         key = (row.sku, row.provider, row.region, row.pricing_category, row.valid_from)
         if key in seen:
-            both = f"{seen[key].per_hour:g} and {row.per_hour:g} {row.currency}"
+            both = f"{seen[key].unit_price:g} and {row.unit_price:g} {row.currency}"
             raise ConfigError(f"{path}: two rows for sku '{row.sku}' valid from {row.valid_from} ({both}); keep one of them")
         seen[key] = row
 
 
-def _of_sku(path: Path, rows: list[PriceRow], conf: PriceConf) -> list[PriceRow]:
-    found = [row for row in rows if row.sku == conf.sku]
-    if not found:
-        skus = sorted({row.sku for row in rows})
-        raise ConfigError(f"price.sku: no sku '{conf.sku}' in {path}; it has {one_of(skus) or 'no rows'}{did_you_mean(conf.sku, skus)}")
-    for key, wanted in (("region", conf.region), ("pricing_category", conf.pricing_category)):
-        choices = sorted({getattr(row, key) for row in found})
-        if wanted is not None and wanted not in choices:
-            hint = did_you_mean(wanted, choices)
-            raise ConfigError(f"price.{key}: no {key} '{wanted}' for sku '{conf.sku}' in {path}; it has {one_of(choices)}{hint}")
-        found = [row for row in found if wanted is None or getattr(row, key) == wanted]
-    return found
-
-
-def _only_one_offer(path: Path, rows: list[PriceRow], conf: PriceConf) -> list[PriceRow]:
-    """Refuse rows that differ in more than their dates: which of them is meant is not ours to guess."""
-    for key in ("provider", "region", "pricing_category"):
-        choices = sorted({getattr(row, key) for row in rows})
-        if len(choices) > 1:
-            how = "use a sheet of one provider" if key == "provider" else f"name one as price.{key}"
-            raise ConfigError(f"price.sku: sku '{conf.sku}' in {path} has several of {key}: {one_of(choices)}; {how}")
-    return rows
-
-
-def _as_of(conf: PriceConf, today: date) -> date:
-    if conf.as_of is None:
-        return today
-    try:
-        return date.fromisoformat(str(conf.as_of))
-    except ValueError as error:
-        raise ConfigError(f"price.as_of: found '{conf.as_of}', wanted a date as 2026-06-01") from error
-
-
-def _newest(path: Path, rows: list[PriceRow], as_of: date) -> PriceRow:
-    valid = [row for row in rows if row.valid_from <= as_of and (row.valid_to is None or as_of <= row.valid_to)]
-    if valid:
-        return max(valid, key=lambda row: row.valid_from)
-    spans = one_of(f"{row.valid_from} to {row.valid_to or 'now'}" for row in sorted(rows, key=lambda row: row.valid_from))
-    raise ConfigError(f"price.sku: sku '{rows[0].sku}' in {path} has no price on {as_of}; it has {spans}; add a row or set price.as_of")
+def _refuse_future(path: Path, row: PriceRow, today: date) -> None:
+    if row.retrieved_at > today + _ONE_DAY:  # east of Greenwich, tomorrow has come before the UTC day is over
+        raise ConfigError(f"{path}: sku '{row.sku}' was retrieved on {row.retrieved_at}, after today ({today}); correct retrieved_at")
 
 
 def _age_warning(row: PriceRow, today: date) -> str | None:

@@ -1,17 +1,13 @@
-"""The cost formula itself: from throughput and use to money."""
+"""The cost formula itself: from machine-hours and energy to money."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-
-import numpy as np
-from scipy.special import stdtrit
 
 from harness.cost.replicas import Fleet
 from harness.units import SECONDS_PER_HOUR
 
-_JOULES_PER_KWH = 3.6e6
+JOULES_PER_KWH = 3.6e6
 
 
 @dataclass(frozen=True)
@@ -20,64 +16,66 @@ class Rates:
 
     Args:
         per_hour: price of one machine's hour times the variant's share of it.
-        power_per_1k: power for 1,000 predictions; 0 where the hourly price includes it.
+        active_power_per_1k: power for 1,000 predictions, without what the machine takes anyway; 0 where the hourly price includes it.
         fee_per_1k: fee on top.
+        idle_power_per_hour: power of a machine that is up for an hour and does nothing; 0 where the hourly price includes it.
     """
 
     per_hour: float
-    power_per_1k: float
+    active_power_per_1k: float
     fee_per_1k: float
+    idle_power_per_hour: float = 0.0
 
-    def at_use(self, utilisation: float, rows_per_s: float) -> float:
-        """Return the cost per 1,000 on machines of which this share is used.
+    def power_per_1k(self, machine_h_per_1k: float) -> float:
+        """Return the power of 1,000 predictions, the idle power of the machines that were up for them included."""
+        return self.active_power_per_1k + self.idle_power_per_hour * machine_h_per_1k
 
-        Formula: 1000/3600 · per_hour / (rows_per_s · utilisation) + power_per_1k + fee_per_1k.
+    def cost_per_1k(self, machine_h_per_1k: float) -> float:
+        """Return the cost of 1,000 predictions for which machines are up so long.
+
+        Formula: machine-hours · (per_hour + idle_power_per_hour) + active_power_per_1k + fee_per_1k.
 
         Examples
         --------
-        >>> Rates(per_hour=3.6, power_per_1k=0.0, fee_per_1k=0.0).at_use(0.5, rows_per_s=100.0)
-        0.02
+        >>> Rates(per_hour=3.0, active_power_per_1k=0.25, fee_per_1k=1.0, idle_power_per_hour=1.0).cost_per_1k(0.5)
+        3.25
         """
-        return 1000.0 / SECONDS_PER_HOUR * self.per_hour / (rows_per_s * utilisation) + self.power_per_1k + self.fee_per_1k
+        return machine_h_per_1k * self.per_hour + self.power_per_1k(machine_h_per_1k) + self.fee_per_1k
 
     def of_fleet(self, fleet: Fleet) -> float:
         """Return the cost per 1,000 of the replicas that a log needs."""
-        return fleet.replica_hours * self.per_hour / fleet.predictions * 1000.0 + self.power_per_1k + self.fee_per_1k
+        return self.cost_per_1k(fleet_h_per_1k(fleet))
 
 
-def power_per_1k(joules_per_1k: float, pue: float, tariff_per_kwh: float) -> float:
-    """Return what the power of 1,000 predictions costs.
+def machine_h_per_1k(rows_per_s: float, utilisation: float = 1.0) -> float:
+    """Return the machine-hours of 1,000 predictions on machines of which this share is used.
+
+    Formula: 1000/3600 / (rows_per_s · utilisation).
 
     Examples
     --------
-    >>> power_per_1k(3.6e6, pue=1.5, tariff_per_kwh=0.2) == 1.5 * 0.2
+    >>> machine_h_per_1k(1000.0, 0.5) * 3600  # two seconds
+    2.0
+    """
+    return 1000.0 / SECONDS_PER_HOUR / (rows_per_s * utilisation)
+
+
+def fleet_h_per_1k(fleet: Fleet) -> float:
+    """Return the machine-hours that a fleet pays for 1,000 predictions."""
+    return fleet.replica_hours / fleet.predictions * 1000.0
+
+
+def power_cost(joules: float, pue: float, tariff_per_kwh: float) -> float:
+    """Return what energy at the machine costs, that of the building around it included.
+
+    Formula: joules · PUE / 3.6e6 · tariff.
+
+    Examples
+    --------
+    >>> power_cost(3.6e6, pue=1.5, tariff_per_kwh=0.2) == 1.5 * 0.2
     True
     """
-    return joules_per_1k * pue / _JOULES_PER_KWH * tariff_per_kwh
-
-
-def cost_bounds(
-    cost_at: Callable[[float], float], trial_rows_per_s: Sequence[float], confidence: float
-) -> tuple[float | None, float | None]:
-    """Carry the uncertainty of throughput into a cost that falls when throughput rises.
-
-    Formula: the cost at the upper and at the lower bound of exp(mean(log x) ± t(n-1) · s(log x) / √n) over the trials.
-
-    Returns
-    -------
-    tuple of float or None
-        Lower and upper bound of the cost. Undefined when there are fewer than two trials: None.
-
-    Examples
-    --------
-    >>> cost_bounds(lambda rows_per_s: 1.0 / rows_per_s, [2.0, 2.0], 0.95)
-    (0.5, 0.5)
-    """
-    logs = np.log(np.asarray(trial_rows_per_s, float))
-    if logs.size < 2:
-        return None, None
-    half = float(stdtrit(logs.size - 1, (1.0 + confidence) / 2.0) * logs.std(ddof=1) / np.sqrt(logs.size))
-    return cost_at(float(np.exp(logs.mean() + half))), cost_at(float(np.exp(logs.mean() - half)))
+    return joules * pue / JOULES_PER_KWH * tariff_per_kwh
 
 
 def per_month(cost_per_1k: float, fleet: Fleet, hours_per_month: float) -> float:

@@ -6,12 +6,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.errors import ReplayError, ScoreError
-from harness.gain.value_matrix import ValueMatrix
+from harness.gain.rule import GainRule
 
-_TIE = 1e-12  # of the largest possible value: sums of n rounded products differ by less
+_TIE = 1e-12  # of the sum of all absolute values: sums of n rounded terms differ by less
 
 
-def best_threshold(scores: NDArray[np.float32], labels: NDArray[np.integer], matrix: ValueMatrix) -> float:
+def best_threshold(
+    scores: NDArray[np.float32],
+    labels: NDArray[np.integer],
+    rule: GainRule,
+    amounts: NDArray[np.float64] | None = None,
+    override_ids: NDArray[np.intp] | None = None,
+) -> float:
     """Find the threshold at which the decisions on these rows are worth most.
 
     Candidates are the distinct scores (a row is flagged at score >= threshold) and +inf, which flags nobody. Between equally good
@@ -23,8 +29,12 @@ def best_threshold(scores: NDArray[np.float32], labels: NDArray[np.integer], mat
         float32 [n_rows].
     labels
         integers [n_rows]; rows with a label other than 0 or 1 are skipped.
-    matrix
-        The values; the baseline does not matter, it shifts all candidates alike.
+    rule
+        The values of decisions; the baseline does not matter, it shifts all candidates alike.
+    amounts
+        float64 [n_rows, k], the columns that the values hang on, in the order of `rule.columns()`; None where they hang on none.
+    override_ids
+        intp [n_rows], which values each row has, as `rule.override_ids` says; None where all have the same.
 
     Returns
     -------
@@ -46,17 +56,19 @@ def best_threshold(scores: NDArray[np.float32], labels: NDArray[np.integer], mat
     --------
     Flagging the two highest rows is worth 2·2.00; the third would cost 0.60.
 
+    >>> from harness.gain.value_matrix import ValueMatrix
     >>> rule = ValueMatrix(2.0, -0.6, 0.0, 0.0, "USD")
     >>> best_threshold(np.array([0.75, 0.25, 0.5, 0.125], dtype=np.float32), np.array([1, 0, 1, 0]), rule)
     0.5
     """
-    known = (labels == 0) | (labels == 1)
-    distinct, flagged = _flagged_at(scores[known], "a label")
-    positive = np.concatenate(([0], np.cumsum(_by_score(scores[known], labels[known], distinct))))
-    gains = matrix.values[:, 1] - matrix.values[:, 0]  # what flagging adds to a row of label 0, and of label 1
-    values = positive * gains[1] + (flagged - positive) * gains[0]
-    slack = _TIE * max(1, flagged[-1]) * float(np.abs(gains).max())
-    return float(distinct[int(np.flatnonzero(values >= values.max() - slack)[0])])
+    known = np.flatnonzero((labels == 0) | (labels == 1))
+    distinct, _ = _flagged_at(scores[known], "a label")
+    own_amounts = None if amounts is None else amounts[known]
+    turns = rule.turns(labels[known], own_amounts, None if override_ids is None else override_ids[known])
+    sums = _sums_by_score if own_amounts is not None else _counted_by_score
+    worths = np.concatenate(([0.0], sums(scores[known], turns, distinct)))
+    slack = _TIE * max(float(np.abs(turns).sum()), np.finfo(np.float64).tiny)
+    return float(distinct[int(np.flatnonzero(worths >= worths.max() - slack)[0])])
 
 
 def threshold_for_rate(scores: NDArray[np.float32], rate: float) -> float:
@@ -113,10 +125,20 @@ def _flagged_at(scores: NDArray[np.float32], what: str) -> tuple[NDArray[np.floa
     return candidates, np.concatenate(([0], np.cumsum(counts[::-1]))).astype(np.int64)
 
 
-def _by_score(scores: NDArray[np.float32], labels: NDArray[np.integer], candidates: NDArray[np.float32]) -> NDArray[np.int64]:
-    ascending = candidates[:0:-1]
-    counts = np.bincount(np.searchsorted(ascending, scores[labels == 1]), minlength=len(ascending))
-    return counts[::-1].astype(np.int64)
+def _sums_by_score(scores: NDArray[np.float32], turns: NDArray[np.float64], candidates: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Return the sum of the turns of rows that each candidate but the first flags; rows of one score are summed in the order of their turns."""
+    order = np.lexsort((turns, scores))
+    sums = np.bincount(np.searchsorted(candidates[:0:-1], scores[order]), weights=turns[order], minlength=len(candidates) - 1)
+    return np.asarray(np.cumsum(sums[::-1]), np.float64)
+
+
+def _counted_by_score(scores: NDArray[np.float32], turns: NDArray[np.float64], candidates: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Return the same where turns take few values: the rows of each are counted, so that a long sum is not rounded."""
+    found = np.zeros(len(candidates) - 1)
+    for turn in np.unique(turns):
+        counts = np.bincount(np.searchsorted(candidates[:0:-1], scores[turns == turn]), minlength=len(candidates) - 1)
+        found += turn * np.cumsum(counts[::-1])
+    return found
 
 
 def _check(scores: NDArray[np.float32], what: str) -> None:

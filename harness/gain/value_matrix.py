@@ -1,121 +1,173 @@
-"""Gain of a yes/no decision whose four outcomes have fixed values."""
+"""Gain of a yes/no decision whose four outcomes have a value each."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtri
 
+from harness.errors import ConfigError, did_you_mean, one_of
+from harness.gain.decision_worth import (
+    OUTCOMES,
+    DecisionWorth,
+    decision_worth,
+    figure_name,
+    figure_of,
+    over_policy,
+    right_over_wrong,
+    with_figure,
+)  # fmt: skip
+from harness.gain.fields import Amount, PolicyColumn, check_currency, read_baseline, read_value
+from harness.gain.overrides import check_slices, overridden, override_ids, read_overrides
+from harness.gain.row_worth import CaseWorth, chosen, first_per_1k, of_counts, row_moments, values_by_cell
 from harness.gain.rule import GainRule
+from harness.gain.unlabelled import amounts_range, by_slice, constants_range
 from harness.records.metric import MetricValues
-from harness.records.money import GainRow
-from harness.records.tally import BinaryTally, PairedTally
+from harness.records.money import GainEvidence, GainRow, ValueMoments
+from harness.records.tally import Grid, PairedTally
+from harness.records.task_tally import PairedMulticlassTally, PairedRegressionTally, RegressionTally
+from kernels.moments import RowMoments
 
 BASELINES = ("none", "all", "champion")
-_OUTCOMES = ("true_positive", "false_positive", "false_negative", "true_negative")
+NO_PAIR = "there is no champion to pair with"
+_Found = tuple[RowMoments, NDArray[np.object_]]  # and why a cell has none
 
 
 @dataclass(frozen=True)
 class ValueMatrix(GainRule):
-    """Say what decisions are worth when each of their four outcomes has a fixed value in money.
+    """Say what decisions are worth when each of their four outcomes has a value in money.
 
-    Formula: the value of a row is v[label, decision]; its gain is that less the value of the baseline policy's
-    decision on the same row; per 1,000 predictions it is 1000 times the mean over rows.
+    Formula: the value of a row is v[label, decision], a number or `times` the amount that the log holds for the row; its gain is
+    that less the value of the baseline policy's decision on the same row; per 1,000 predictions it is 1000 times the mean over rows.
 
     Parameters
     ----------
     true_positive, false_positive, false_negative, true_negative
-        Value of one such row in `currency`; a loss is negative.
+        Value of one such row in `currency`, a number or {column: amount, times: -1}; a loss is negative.
     currency
         Currency of the four values, as "USD".
     baseline
-        Policy the gain is counted against: "none" flags nobody, "all" flags everybody, "champion" decides as the champion does.
+        Policy the gain is counted against: "none" flags nobody, "all" flags everybody, "champion" decides as the champion does, {column: flag}
+        as a column of the log says, 0 or 1.
     note
         Where the figures come from; printed beside every gain.
+    overrides
+        Values that rows of some slices have instead: [{slice: carrier=UA, true_positive: 3.0}], all slices of one column, or of one
+        cross. The gain of all rows, and of that column's slices, follows from the tallies of these slices. The gain of other columns' slices
+        is then not known (NaN, with a reason): the tallies do not say how their rows are spread over this column. Refused: two columns, a
+        slice twice, and a slice that no judged row is in.
 
     Raises
     ------
     ValueError
-        When a value is not a finite number, a currency is missing, or the baseline is unknown.
+        When a value is neither a finite number nor a column, a currency is missing, or the baseline is unknown.
 
     Notes
     -----
     The values are the cost matrix of Elkan, "The Foundations of Cost-Sensitive Learning", IJCAI 2001, section 1.1, counted
-    as benefits rather than costs (section 1.2 there). The standard error is exact given the counts: a row's gain takes at most four
-    values (eight when paired), so its sample variance needs the cells only.
+    as benefits rather than costs (section 1.2 there); values that differ from row to row are those of Zadrozny & Elkan, "Learning and making
+    decisions when costs and probabilities are both unknown", KDD 2001. The standard error is that of a mean of independent rows: of constants
+    it needs the counts only, of amounts their moments by case, within and between cases.
 
     Examples
     --------
     Two flags right, one wrong, one positive missed: 2·2.00 − 0.60 = 3.40 over four rows.
 
+    >>> from types import SimpleNamespace
     >>> rule = ValueMatrix(true_positive=2.0, false_positive=-0.6, false_negative=0.0, true_negative=0.0, currency="USD")
-    >>> mean, se = rule.mean_and_se(np.array([[[0, 1], [1, 2]]]), rule.gains(BASELINE_NONE))
-    >>> round(float(mean[0]), 4)
-    0.85
+    >>> tally = SimpleNamespace(confusion=np.array([[[0, 1], [1, 2]]]), n=np.array([4]))
+    >>> round(rule.gain(GainEvidence("v", False, tally, None)).gain_per_1k, 4)
+    850.0
     """
 
-    true_positive: float
-    false_positive: float
-    false_negative: float
-    true_negative: float
+    tasks: ClassVar[tuple[str, ...]] = ("binary",)
+    about: ClassVar[str] = "values decisions"
+    values_decisions: ClassVar[bool] = True
+
+    true_positive: Any
+    false_positive: Any
+    false_negative: Any
+    true_negative: Any
     currency: str
-    baseline: str = "none"
+    baseline: Any = "none"
     note: str = ""
+    overrides: Any = ()
 
     def __post_init__(self) -> None:
-        for name in _OUTCOMES:
-            object.__setattr__(self, name, _amount(name, getattr(self, name)))
-        if not isinstance(self.currency, str) or not self.currency.strip():
-            raise ValueError(f"currency: found {self.currency!r}, wanted a currency code; write currency: USD")
-        if self.baseline not in BASELINES:
-            raise ValueError(f"baseline: found {self.baseline!r}, wanted one of {', '.join(BASELINES)}")
+        for name in OUTCOMES:
+            object.__setattr__(self, name, read_value(name, getattr(self, name)))
+        check_currency(self.currency)
+        object.__setattr__(self, "baseline", read_baseline(self.baseline, BASELINES))
+        object.__setattr__(self, "overrides", read_overrides(self.overrides, OUTCOMES))
 
     @property
-    def values(self) -> NDArray[np.float64]:
-        """Value of a row, float64 [2, 2], indexed [label, decision], in `currency`."""
-        return np.array([[self.true_negative, self.false_positive], [self.false_negative, self.true_positive]], dtype=np.float64)
+    def amounts(self) -> tuple[str, ...]:
+        """Columns that some value is an amount of, sorted."""
+        given = [getattr(self, name) for name in OUTCOMES] + [value for o in self.overrides for _, value in o.values]
+        return tuple(sorted({value.column for value in given if isinstance(value, Amount)}))
 
-    def gains(self, baseline: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Return the gain of a row over a fixed policy, float64 [2, 2], indexed [label, decision].
+    def columns(self) -> tuple[str, ...]:
+        """Return the columns of amounts, sorted, then the policy's."""
+        policy = self.policy_column()
+        return self.amounts if policy is None else (*self.amounts, policy)
 
-        Parameters
-        ----------
-        baseline
-            int64 [2], the policy's decision for label 0 and 1: `BASELINE_NONE` or `BASELINE_ALL`.
-        """
-        values = self.values
-        return values - values[np.arange(2), baseline][:, None]
+    def policy_column(self) -> str | None:
+        """Return the column that decides as the baseline, or None."""
+        return self.baseline.column if isinstance(self.baseline, PolicyColumn) else None
 
-    def gain(self, variant: str, tally: BinaryTally, paired: PairedTally | None, *, is_champion: bool = False) -> GainRow:
+    @property
+    def worths(self) -> tuple[DecisionWorth, ...]:
+        """What decisions are worth on rows without an override, then on those of each override."""
+        base = {name: getattr(self, name) for name in OUTCOMES}
+        return tuple(decision_worth(base | own, self.amounts) for own in ({}, *(dict(o.values) for o in self.overrides)))
+
+    def gain(self, given: GainEvidence, confidence: float = 0.95) -> GainRow:
         """Return gain and standard error per 1,000 predictions over all rows (cell 0), and the paired difference to the champion.
 
         Undefined when the cell has no rows (NaN); the standard error is NaN under two rows. With baseline "champion" the
         gain is the paired difference: zero for the champion itself, NaN where there is no champion to pair with.
         """
-        own = (0.0, 0.0) if is_champion else self._difference(paired)
-        policy = _POLICIES.get(self.baseline)
-        unpaired = (math.nan, math.nan)
-        total = own or unpaired if policy is None else _first(self.mean_and_se(tally.confusion[:1], self.gains(policy)))
+        del confidence
+        pair, is_paired = self._difference(given), self.baseline == "champion"
+        against = (0.0, 0.0) if given.is_champion else None if pair is None else first_per_1k(pair[0])
+        own = pair if is_paired else self._own(given)
+        total = first_per_1k(own[0]) if own is not None else against or (math.nan, math.nan)
+        reason = own[1][0] if own is not None else None if given.is_champion else NO_PAIR
         return GainRow(
-            variant=variant,
+            variant=given.variant,
             currency=self.currency,
-            baseline=self.baseline,
+            baseline=str(self.baseline),
             gain_per_1k=total[0],
             se_per_1k=total[1],
-            vs_champion_per_1k=own[0] if own else None,
-            vs_champion_se_per_1k=own[1] if own else None,
+            vs_champion_per_1k=against[0] if against else None,
+            vs_champion_se_per_1k=against[1] if against else None,
             note=self.note,
+            n_rows=int((given.tally.n if own is None else own[0].n)[0]),
+            vs_champion_n_rows=0 if pair is None else int(pair[0].n[0]),
+            reason=reason or ("no rows" if math.isnan(total[0]) else None),
         )
 
-    def difference_range(self, paired: PairedTally, n_gained: int, n_lost: int, n_alike: int) -> tuple[float, float]:
+    def by_cell(self, given: GainEvidence, confidence: float = 0.95) -> MetricValues | None:
+        """Return the gain per 1,000 predictions of every cell with its normal interval; None where the baseline is a champion that is not there."""
+        found = self._own(given) if self.baseline != "champion" else self._difference(given)
+        if found is None and given.is_champion:
+            n = given.tally.n
+            found = RowMoments(n, np.zeros(len(n)), np.zeros(len(n))), np.full(len(n), None, dtype=np.object_)
+        return None if found is None else values_by_cell(found[0], confidence, found[1])
+
+    def difference_range(
+        self, paired: PairedTally, n_gained: int, n_lost: int, n_alike: int, given: GainEvidence | None = None
+    ) -> tuple[float, float]:
         """Return the lowest and highest difference to the champion per 1,000 predictions, were every unlabelled row the worst or the best.
 
         Formula: (sum over labelled rows + gained * min(v) - lost * max(v)) / all rows for the lowest, with v the value of predicting a
-        positive or a negative row positive rather than negative; the highest is the mirror. Both are reached by some labels.
+        positive or a negative row positive rather than negative; the highest is the mirror. Both are reached by some labels. With overrides
+        v is the lowest or highest of any slice; with amounts the sums of min(v) and max(v) are bounded by `amounts_range`: then both are
+        bounds that need not be reached.
 
         Examples
         --------
@@ -123,81 +175,112 @@ class ValueMatrix(GainRule):
 
         >>> rule = ValueMatrix(true_positive=5, false_positive=-1, false_negative=0, true_negative=0, currency="USD")
         >>> from types import SimpleNamespace
-        >>> pair = SimpleNamespace(cells=np.array([[[[0, 0], [0, 0]], [[0, 0], [0, 1]]]]))
+        >>> pair = SimpleNamespace(cells=np.array([[[[0, 0], [0, 0]], [[0, 0], [0, 1]]]]), n=np.array([1]))
         >>> rule.difference_range(pair, 1, 0, 0)
         (-500.0, 2500.0)
         """
-        known, values = float((paired.cells[0] * self._paired_values()).sum()), self.values
-        turn = values[:, 1] - values[:, 0]
-        lowest, highest = n_gained * turn.min() - n_lost * turn.max(), n_gained * turn.max() - n_lost * turn.min()
-        n_rows = int(paired.cells[0].sum()) + n_gained + n_lost + n_alike
-        return 1000 * float(known + lowest) / n_rows, 1000 * float(known + highest) / n_rows
-
-    def by_cell(self, tally: BinaryTally, paired: PairedTally | None, confidence: float = 0.95) -> MetricValues:
-        """Return the gain per 1,000 predictions of every cell with its normal interval, as the metric `gain_per_1k`.
-
-        Raises
-        ------
-        ValueError
-            When the baseline is the champion and there is no paired tally.
-        """
-        if self.baseline == "champion":
-            if paired is None:
-                raise ValueError(
-                    "gain by slice: the baseline is the champion, but there is no paired tally; name a champion or use baseline: none"
-                )
-            mean, se = self.mean_and_se(paired.cells, self._paired_values())
+        n_rows = int(paired.n[0]) + n_gained + n_lost + n_alike
+        if n_rows == 0 or (given is None and (self.amounts or self.overrides)):
+            return -math.inf, math.inf
+        pair, _ = self._difference_of(paired, given)
+        known = float(pair.mean[0]) * int(pair.n[0])
+        if not self.amounts or n_gained + n_lost == 0:
+            low, high = constants_range(np.array([worth.turn[0] for worth in self.worths]), n_gained, n_lost)
+        elif given is None or given.unlabelled_moments is None:
+            low, high = -math.inf, math.inf
         else:
-            mean, se = self.mean_and_se(tally.confusion, self.gains(_POLICIES[self.baseline]))
-        half = float(ndtri(0.5 + confidence / 2)) * np.where(se > 0, se, np.nan)  # a zero width is not evidence
-        reason, method = np.full(len(mean), None, dtype=np.object_), np.full(len(mean), "normal", dtype=np.object_)
-        reason[np.isnan(mean)], method[np.isnan(half)] = "no rows", ""
-        return MetricValues("gain_per_1k", 1000 * mean, 1000 * (mean - half), 1000 * (mean + half), method, reason)
+            rows = chosen(given.unlabelled_moments, self.amounts, None)
+            low, high = by_slice([amounts_range(rows, *worth.turn) for worth in self.worths], self.overrides, given.grid)
+        return 1000 * (known + low) / n_rows, 1000 * (known + high) / n_rows
 
-    def mean_and_se(self, counts: NDArray[np.int64], values: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return mean and standard error of a per-row value from the counts of its cases.
+    def figures(self) -> dict[str, float]:
+        """Return the values by outcome, `times` of amounts, and those of overrides after their slice: "carrier=UA true_positive"."""
+        found = {figure_name(name, value := getattr(self, name)): figure_of(value) for name in OUTCOMES}
+        return found | {f"{o.name} {figure_name(name, value)}": figure_of(value) for o in self.overrides for name, value in o.values}
 
-        Parameters
-        ----------
-        counts
-            int64 [n_cells, ...], rows of each case.
-        values
-            float64 [...], value of each case.
+    def with_figure(self, name: str, value: float) -> ValueMatrix:
+        """Return the rule with another value for one of `figures`."""
+        if name not in (known := self.figures()):
+            raise ValueError(f"figure: found {name!r}, wanted one of {one_of(known)}{did_you_mean(name, known)}")
+        changes: dict[str, Any] = {
+            outcome: with_figure(own, value) for outcome in OUTCOMES if name == figure_name(outcome, own := getattr(self, outcome))
+        }
+        changes["overrides"] = tuple(
+            replace(o, values=tuple((k, with_figure(v, value) if name == f"{o.name} {figure_name(k, v)}" else v) for k, v in o.values))
+            for o in self.overrides
+        )
+        return replace(self, **changes)
 
-        Returns
-        -------
-        mean, se : float64 [n_cells]
-            Per row. NaN with no rows; `se` is NaN under two rows. `se` uses the sample variance (ddof 1).
+    def error_cost_per_row(self, given: GainEvidence) -> float | None:
+        """Return the mean over rows of the right decision's value less the wrong one's: what one more error on a row drawn by chance costs.
+
+        None without rows.
         """
-        rows = counts.reshape(len(counts), -1).astype(np.float64)
-        flat = values.reshape(-1)
-        n = rows.sum(axis=1)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            mean = np.where(n > 0, rows @ flat / n, np.nan)
-            m2 = (rows * (flat[None, :] - mean[:, None]) ** 2).sum(axis=1)
-            se = np.where(n > 1, np.sqrt(m2 / (n - 1) / n), np.nan)
-        return mean, se
+        found, _ = self._summed(self._rows(given), right_over_wrong, given.grid)
+        return None if found.n[0] == 0 or math.isnan(found.mean[0]) else float(found.mean[0])
 
-    def _paired_values(self) -> NDArray[np.float64]:
-        values = self.values  # challenger's value less the champion's, [label, champion, challenger]
-        return values[:, None, :] - values[:, :, None]
+    def check(self, directions: Mapping[str, str], slice_by: tuple[str, ...]) -> None:
+        """Refuse overrides of a column that the replay is not sliced by."""
+        del directions
+        for override in self.overrides[:1]:
+            if override.slice_by not in slice_by:
+                raise ConfigError(
+                    f"gain.overrides: the replay has no slices of '{override.slice_by}'; it is sliced by: {one_of(slice_by) or 'nothing'}"
+                    f"{did_you_mean(override.slice_by, slice_by)}"
+                )
 
-    def _difference(self, paired: PairedTally | None) -> tuple[float, float] | None:
-        return None if paired is None else _first(self.mean_and_se(paired.cells[:1], self._paired_values()))
+    def check_slices(self, grid: Grid) -> None:
+        """Refuse overrides of slices that no judged row is in."""
+        check_slices(self.overrides, grid)
 
+    def override_ids(self, slice_ids: NDArray[Any], grid: Grid) -> NDArray[np.intp] | None:
+        """Return which override each row has, 0 none; None without overrides."""
+        return override_ids(self.overrides, slice_ids, grid)
 
-BASELINE_NONE = np.zeros(2, dtype=np.int64)
-BASELINE_ALL = np.ones(2, dtype=np.int64)
-_POLICIES = {"none": BASELINE_NONE, "all": BASELINE_ALL}
+    def turns(
+        self, labels: NDArray[np.integer], amounts: NDArray[np.float64] | None = None, override_ids: NDArray[np.intp] | None = None
+    ) -> NDArray[np.float64]:
+        """Return what flagging each row rather than not is worth, float64 [n_rows].
 
+        >>> rule = ValueMatrix({"column": "amount"}, -3, {"column": "amount", "times": -1}, 0, "USD")
+        >>> rule.turns(np.array([1, 0]), np.array([[40.0], [40.0]])).tolist()  # 40 saved rather than lost; a needless call
+        [80.0, -3.0]
+        """
+        found = np.zeros(len(labels))
+        for number, worth in enumerate(self.worths if override_ids is not None else self.worths[:1]):
+            rows = np.arange(len(labels)) if override_ids is None else np.flatnonzero(override_ids == number)
+            label, (constant, weight) = np.asarray(labels)[rows].astype(np.intp), worth.turn
+            found[rows] = constant[label]
+            if self.amounts:
+                if amounts is None:
+                    raise ValueError(f"amounts: none given, and the values hang on {one_of(self.amounts)}")
+                found[rows] += (weight[label] * amounts[rows, : len(self.amounts)]).sum(axis=1)
+        return found
 
-def _first(pair: tuple[NDArray[np.float64], NDArray[np.float64]]) -> tuple[float, float]:
-    return 1000 * float(pair[0][0]), 1000 * float(pair[1][0])
+    def _rows(self, given: GainEvidence) -> ValueMoments:
+        """Return the judged rows by [label, policy's decision, own decision], the policy's decision 0 where no column holds it."""
+        if self.columns():
+            return chosen(given.moments, self.amounts, self.policy_column())
+        assert not isinstance(given.tally, RegressionTally)
+        cases = np.zeros((len(given.tally.confusion), 2, 2, 2), np.int64)
+        cases[:, :, 0, :] = given.tally.confusion
+        return of_counts(cases)
 
+    def _own(self, given: GainEvidence) -> _Found:
+        """Return the moments of the gain over a policy that is not the champion."""
+        decided = {"none": 0, "all": 1}.get(str(self.baseline))
+        return self._summed(self._rows(given), lambda worth: over_policy(worth, decided), given.grid)
 
-def _amount(name: str, value: object) -> float:
-    if isinstance(value, Mapping):
-        raise ValueError(f"{name}: found a column reference {dict(value)}, which is not offered yet; give one number for all rows")
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise ValueError(f"{name}: found {value!r}, wanted a finite number, the value of one such row; a loss is negative")
-    return float(value)
+    def _difference(self, given: GainEvidence) -> _Found | None:
+        """Return the moments of the challenger's value less the champion's, or None without a pair."""
+        if given.paired is None:
+            return None
+        assert not isinstance(given.paired, (PairedRegressionTally, PairedMulticlassTally))
+        return self._difference_of(given.paired, given)
+
+    def _difference_of(self, paired: PairedTally, given: GainEvidence | None) -> _Found:
+        rows = chosen(given.paired_moments if given else None, self.amounts, None) if self.amounts else of_counts(paired.cells)
+        return self._summed(rows, lambda worth: over_policy(worth, None), given.grid if given else None)
+
+    def _summed(self, rows: ValueMoments, worth_of_case: Callable[[DecisionWorth], CaseWorth], grid: Grid | None) -> _Found:
+        return overridden([row_moments(rows, worth_of_case(worth)) for worth in self.worths], self.overrides, grid)

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from harness.gates.gate import Gate
 from harness.records.evidence import FAIL, PASS, UNDECIDED, Evidence, GateResult
-from harness.records.measurement import DECIDING_PROTOCOLS, Measurement, Percentile
+from harness.records.measurement import DECIDING_PROTOCOLS, Measurement
+from harness.records.percentile import Percentile
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,20 +1,24 @@
-"""Energy of the CPU over a window, from RAPL counters, or the reason why there is none."""
+"""Energy of a window: what a meter is, the one that stands in where nothing can be read, and what can read the CPU's."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from harness.meters.rapl import POWERCAP, RaplMeter, rapl_zones
 from harness.records.trial import EnergyReading
 
-POWERCAP = Path("/sys/class/powercap")
 REASONS = ("no_nvml", "not_supported", "permission_denied", "vm")
-_MICROJOULES_PER_JOULE = 1e6
 
 
 class EnergyMeter(Protocol):
-    """Reads the energy between `start` and `stop`."""
+    """Reads the energy between `start` and `stop`, in the process that does the work; neither ever raises.
+
+    The caller has waited for the device before either: work that was only enqueued is outside of the window.
+    """
 
     def start(self) -> None:
         """Begin a window."""
@@ -37,39 +41,6 @@ class NoEnergyMeter:
         return EnergyReading(None, "unavailable", self.reason)
 
 
-@dataclass(frozen=True)
-class Zone:
-    """One RAPL counter: where it is read, and the value in microjoules at which it starts again."""
-
-    energy_uj: Path
-    range_uj: int
-
-
-@dataclass
-class RaplMeter:
-    """Sums the RAPL counters of all packages and of the memory beside them.
-
-    Package sensors are not the node: fans, disks and power supply are missing. A window must be shorter than one
-    turn of a counter (minutes at full power); a trial is.
-
-    Source: Linux kernel documentation, "Power Capping Framework", `energy_uj` and `max_energy_range_uj`.
-    """
-
-    zones: tuple[Zone, ...]
-    _began_uj: tuple[int, ...] = field(default=(), init=False)
-
-    def start(self) -> None:
-        """Remember the counters."""
-        self._began_uj = tuple(_read_int(zone.energy_uj) for zone in self.zones)
-
-    def stop(self) -> EnergyReading:
-        """Return the energy since `start`; a counter that stood still has measured nothing, which is not zero energy."""
-        deltas = [_delta_uj(zone, began) for zone, began in zip(self.zones, self._began_uj, strict=True)]
-        if not deltas or min(deltas) == 0:
-            return EnergyReading(None, "unavailable", "not_supported")
-        return EnergyReading(sum(deltas) / _MICROJOULES_PER_JOULE, "measured_counter", None)
-
-
 def cpu_energy_meter(root: Path = POWERCAP, *, is_vm: bool = False) -> EnergyMeter:
     """Find what can read the CPU's energy on this machine.
 
@@ -86,9 +57,7 @@ def cpu_energy_meter(root: Path = POWERCAP, *, is_vm: bool = False) -> EnergyMet
         A `RaplMeter`, or a `NoEnergyMeter` with the reason permission_denied, vm or not_supported.
     """
     try:
-        zones = tuple(_zone(folder) for folder in sorted(root.glob("intel-rapl:*")) if _counts(folder))
-        for zone in zones:
-            _read_int(zone.energy_uj)
+        zones = rapl_zones(root)
     except PermissionError:
         return NoEnergyMeter("permission_denied")
     except (OSError, ValueError):  # a zone without a counter, or one that holds no number
@@ -98,20 +67,35 @@ def cpu_energy_meter(root: Path = POWERCAP, *, is_vm: bool = False) -> EnergyMet
     return NoEnergyMeter("vm" if is_vm else "not_supported")
 
 
-def _counts(folder: Path) -> bool:
-    """Say whether a zone belongs to the sum: core and uncore are parts of their package, psys contains it."""
-    name = (folder / "name").read_text().strip()
-    return name.startswith("package") or name == "dram"
+def idle_power_w(meter: EnergyMeter, seconds: float, sleep: Callable[[float], None] = time.sleep) -> float | None:
+    """Say how much power is drawn while nothing of ours runs.
 
+    Formula: energy of a window of sleep over its length.
 
-def _zone(folder: Path) -> Zone:
-    return Zone(folder / "energy_uj", _read_int(folder / "max_energy_range_uj"))
+    Parameters
+    ----------
+    meter : EnergyMeter
+        Of the device that is to be idle.
+    seconds : float
+        Length of the window. A counter steps every 10 to 100 ms: one second and more is exact to 10 % and better.
+    sleep : callable
+        Waits that long.
 
+    Returns
+    -------
+    float or None
+        In watts. Undefined when the meter could not be read, and when it only estimates: a rated power says nothing of an idle device.
 
-def _delta_uj(zone: Zone, began_uj: int) -> int:
-    delta = _read_int(zone.energy_uj) - began_uj
-    return delta if delta >= 0 else delta + zone.range_uj
-
-
-def _read_int(path: Path) -> int:
-    return int(path.read_text())
+    Examples
+    --------
+    >>> from harness.meters.replayed import ReplayedMeter
+    >>> read = ReplayedMeter([EnergyReading(120.0, "measured_counter", None, elapsed_s=2.0), EnergyReading(None, "unavailable", "vm")])
+    >>> idle_power_w(read, 2.0, sleep=lambda seconds: None), idle_power_w(read, 2.0, sleep=lambda seconds: None)
+    (60.0, None)
+    """
+    meter.start()
+    sleep(seconds)
+    reading = meter.stop()
+    if reading.energy_j is None or not reading.elapsed_s or reading.source == "estimated_tdp":
+        return None
+    return reading.energy_j / reading.elapsed_s

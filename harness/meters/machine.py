@@ -4,25 +4,32 @@ from __future__ import annotations
 
 import os
 import platform
+from collections.abc import Callable
 from importlib import metadata
 from pathlib import Path
 
 import psutil
 
-from harness.records.measurement import Machine
+from harness.meters.cards import describe_cards
+from harness.records.measurement import Gpu, Machine
 
 _PACKAGES = ("replay-harness", "numpy", "onnxruntime", "onnxruntime-gpu", "onnx", "numba", "pyarrow", "pandas", "scipy", "psutil")
 # Flags that decide which kernels a runtime picks (int8 speed and accuracy hang on VNNI), and whether this is a virtual machine
 _FLAGS = ("sse4_2", "f16c", "fma", "avx", "amx", "asimd", "sve", "i8mm", "bf16", "hypervisor")
 
 
-def capture(root: Path = Path("/")) -> Machine:
+Cards = tuple[tuple[Gpu, ...], str | None, str | None]  # cards, driver, and why none is described
+
+
+def capture(root: Path = Path("/"), cards: Callable[[], Cards] = describe_cards) -> Machine:
     """Describe the machine as this process may use it: affinity and container limits are taken off.
 
     Parameters
     ----------
     root : Path
         Where `proc` and `sys` are, so that tests can fake them.
+    cards : callable
+        Describes the cards, see `describe_cards`.
 
     Returns
     -------
@@ -32,6 +39,7 @@ def capture(root: Path = Path("/")) -> Machine:
     """
     cpu_model, flags = _cpu(root)
     affinity = _affinity()
+    gpus, driver, gpu_reason = cards()
     return Machine(
         cpu_model=cpu_model,
         cpu_flags=flags,
@@ -42,12 +50,16 @@ def capture(root: Path = Path("/")) -> Machine:
         affinity=affinity,
         load_1min=psutil.getloadavg()[0],
         versions=_versions(),
+        gpus=gpus,
+        driver=driver,
+        gpu_reason=gpu_reason,
     )
 
 
-def one_line(machine: Machine) -> str:
-    """Name a machine as the `measured_on` column does: `AMD EPYC, 2 cores`."""
-    return f"{machine.cpu_model}, {machine.n_cores} core{'s' if machine.n_cores != 1 else ''}"
+def one_line(machine: Machine, device: str = "cpu") -> str:
+    """Name a machine as the `measured_on` column does: `AMD EPYC, 2 cores`, on cuda `NVIDIA L4, AMD EPYC, 2 cores`."""
+    cards = "".join(f"{gpu.name}, " for gpu in machine.gpus) if device == "cuda" else ""
+    return f"{cards}{machine.cpu_model}, {machine.n_cores} core{'s' if machine.n_cores != 1 else ''}"
 
 
 def is_vm(machine: Machine) -> bool:

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from harness.records.measurement import Percentile
+from harness.records.percentile import Percentile
 
-REPORTED = (50.0, 90.0, 99.0)
+REPORTED = (50.0, 90.0, 95.0, 99.0, 99.9)
 _UPPER_BOUND_CONFIDENCE = 0.99  # MLPerf's early-stopping rule
 _EXCEEDANCES = 1
 _NS_PER_MS = 1e6
@@ -62,7 +62,7 @@ def latency_percentiles(
     percentiles: Sequence[float] = REPORTED,
     counts: NDArray[np.int64] | None = None,
 ) -> tuple[Percentile, ...]:
-    """Say how long half, nine tenths and ninety-nine hundredths of the requests take at most.
+    """Say how long half, nine tenths and so on up to 99.9 % of the requests take at most.
 
     Formula: the value is the type-7 quantile. Its interval runs from the l-th to the u-th smallest latency, where for
     B ~ Binomial(n, q/100) l is the largest with P(B < l) <= (1 - confidence)/2 and u the smallest with

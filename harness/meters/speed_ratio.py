@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from scipy import stats
 
+from harness.records.measurement import OperatingPoint
 from harness.records.trial import SpeedRatio
 
 MARGIN = 0.02  # ratios nearer to 1 than this do not matter in practice
@@ -57,6 +58,35 @@ def speed_ratio(
     half = float(stats.t.ppf((1.0 + confidence) / 2.0, n - 1) * differences.std(ddof=1) / np.sqrt(n))
     call = _call(centre, half, float(np.log1p(margin)))
     return SpeedRatio(float(np.exp(centre)), float(np.exp(centre - half)), float(np.exp(centre + half)), n, call)
+
+
+def point_ratio(challenger: OperatingPoint, champion: OperatingPoint, confidence: float = 0.95, margin: float = MARGIN) -> SpeedRatio:
+    """Say whether a challenger is faster at one operating point than the champion at one of its own, paired by the numbers of the blocks.
+
+    Only blocks that both have are compared: a trial that was left out takes the other variant's trial of its block with it. A record
+    without numbers counts as having a trial in each block.
+
+    Returns
+    -------
+    SpeedRatio
+        As `speed_ratio`; `n_blocks` counts the blocks that both have.
+
+    Examples
+    --------
+    >>> champion = OperatingPoint("offline", 64, 9, (100.0, 50.0, 99.0), 79.1, 0.0, 0.0, (), blocks=(0, 1, 3))
+    >>> challenger = OperatingPoint("offline", 64, 9, (200.0, 202.0, 198.0), 200.0, 0.0, 0.0, (), blocks=(0, 2, 3))
+    >>> found = point_ratio(challenger, champion)
+    >>> found.n_blocks, round(found.ratio, 2), found.call
+    (2, 2.0, 'faster')
+    """
+    ours, theirs = _by_block(challenger), _by_block(champion)
+    shared = sorted(ours.keys() & theirs.keys())
+    return speed_ratio([ours[block] for block in shared], [theirs[block] for block in shared], confidence, margin)
+
+
+def _by_block(point: OperatingPoint) -> dict[int, float]:
+    blocks = point.blocks or range(len(point.trial_rows_per_s))
+    return dict(zip(blocks, point.trial_rows_per_s, strict=True))
 
 
 def _why_not(n_challenger: int, n_champion: int, positive: bool) -> str | None:

@@ -1,23 +1,30 @@
-"""From the trials of one variant to its measurement: throughput, latency and energy, each with what makes it doubtful."""
+"""From the trials of one variant to its measurement: the figures of every operating point, and what makes them doubtful."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
-import numpy as np
-from numpy.typing import NDArray
-from scipy import stats
-
+from harness.meters import validity
+from harness.meters.energy_summary import PointEnergy, energy_of
 from harness.meters.machine import one_line
-from harness.meters.percentiles import latency_percentiles
+from harness.meters.point import PointKey, by_point, is_usable, label_of, operating_point
 from harness.meters.protocol import recorded_name, shortfall
 from harness.records.conf import MeasureConf
-from harness.records.measurement import Machine, Measurement, OperatingPoint, Percentile
-from harness.records.trial import EnergyReading, Trial
+from harness.records.load import LoadPoint, RateLimit
+from harness.records.measurement import Machine, Measurement, OperatingPoint, ProviderCheck
+from harness.records.trial import Trial
 
-POINTS = ("offline", "single")
-MAX_VARIATION = 0.10  # coefficient of variation between trials above which a variant is noisy
-_MIN_TRIALS = 2
+
+@dataclass(frozen=True)
+class _Judged:
+    """One operating point with its faults and doubts; `point` is None when no trial can be used."""
+
+    label: str
+    point: OperatingPoint | None
+    energy: PointEnergy
+    faults: tuple[str | None, ...]
+    doubts: tuple[str | None, ...]
 
 
 def summarise(
@@ -37,15 +44,24 @@ def summarise(
     no_steady_state: str | None = None,
     invalid: str | None = None,
     set_identity: str | None = None,
+    idle_w: float | None = None,
+    provider: ProviderCheck | None = None,
+    allow_cpu_nodes: bool = False,
+    loads: Sequence[LoadPoint] = (),
+    rate_limit: RateLimit | None = None,
+    n_discarded: int = 0,
+    throttled_out: str | None = None,
+    remarks: Sequence[str] = (),
 ) -> Measurement:
-    """Say how fast one variant is, how sure that is, and whether the figures may be used.
+    """Say how fast one variant is and what energy it takes, how sure that is, and whether the figures may be used.
 
     Parameters
     ----------
     variant : str
         Full name.
     trials : sequence of Trial
-        Of all operating points, in the order of their blocks. Those with a clock that ran backwards are left out.
+        Of all operating points, in the order of their blocks, one per point and block; those that were run again are not among them.
+        A point is a name, a batch size and a thread count. Trials whose clock ran backwards or stood still are left out.
     conf : MeasureConf
         Its protocol is recorded: as `standard (shortened)` when it falls short of its definition.
     machine : Machine
@@ -61,112 +77,92 @@ def summarise(
         Why speed was not steady when the trials began: *invalid* in protocol long, else *noisy*.
     invalid : str, optional
         A reason that the caller found, which makes the measurement invalid.
+    idle_w : float, optional
+        Power with nothing running, mean of before and after all trials.
+    provider : ProviderCheck, optional
+        Where the nodes of the graph ran.
+    allow_cpu_nodes : bool
+        Whether a part of the graph may run elsewhere on device cuda; else that is *invalid*.
+    loads, rate_limit
+        What open-loop trials left; they carry a status of their own.
+    n_discarded : int
+        Trials that were throttled and run again.
+    throttled_out : str, optional
+        Why a trial was given up after it had been run again too often.
+    remarks : sequence of str
+        Of the caller, before those found here.
 
     Returns
     -------
     Measurement
-        Status *invalid* when a reason above holds or fewer than two trials of a point are left; *noisy* when the protocol was
-        shortened, trials were left out or their coefficient of variation is above 10 %; else *ok*. Figures stand beside
-        every status.
-        Latency percentiles are given for the point `single`. Energy is the total over the offline trials.
+        Each point is judged alone, then the variant: *invalid* by the first fault of `harness.meters.validity`, else *noisy* with all
+        doubts, else *ok*. Figures stand beside every status. Energy is that of the fastest offline point.
     """
-    kept = [t for t in trials if not t.clock_went_back]
-    points = tuple(p for p in (_point(name, kept, confidence) for name in POINTS) if p is not None)
+    trials_of = by_point(trials)
+    labels = {key: label_of(key, trials_of) for key in trials_of}
+    judged = [_judge(key, labels[key], own, confidence, idle_w) for key, own in trials_of.items()]
+    points = tuple(one.point for one in judged if one.point is not None)
     unsteady = f"no_steady_state: {no_steady_state}" if no_steady_state else None
-    status, reason = _status(
+    elsewhere = validity.nodes_elsewhere(provider)
+    forbidden = device.startswith("cuda") and not allow_cpu_nodes
+    status, reason = validity.status_of(
         (
             invalid,
-            _wrong(crosscheck_max_difference, crosscheck_tolerance),
-            _too_few(trials, points),
+            validity.fell_back(provider),
+            validity.wrong_scores(crosscheck_max_difference, crosscheck_tolerance),
+            f"throttled: {throttled_out}" if throttled_out else None,
+            elsewhere if forbidden else None,
+            validity.too_few(labels, trials_of),
+            *(fault for one in judged for fault in one.faults),
             unsteady if conf.protocol == "long" else None,
         ),
-        (_shortened(conf), unsteady, *map(_variation, points), _left_out(trials, kept)),
+        (_shortened(conf), unsteady, *(doubt for one in judged for doubt in one.doubts), validity.left_out(trials)),
     )
-    energy = _energy_per_1k([t for t in kept if t.point == "offline"])
+    energy, energy_remarks = _energy(judged)
+    found = (
+        None if forbidden else elsewhere,
+        *validity.latency_jumps(points),
+        *energy_remarks,
+        f"{n_discarded} throttled trial(s) were thrown away and run again" if n_discarded else None,
+    )
     return Measurement(
         variant=variant,
         protocol=recorded_name(conf),
         status=status,
         reason=reason,
         device=device,
-        measured_on=one_line(machine),
+        measured_on=one_line(machine, device),
         threads=threads,
         cold_start_s=cold_start_s,
         first_run_s=first_run_s,
         points=points,
-        energy_j_per_1k=energy.energy_j,
+        energy_j_per_1k=energy.j_per_1k,
         energy_source=energy.source,
         energy_reason=energy.reason,
         crosscheck_rows=crosscheck_rows,
         crosscheck_max_difference=crosscheck_max_difference,
         set_identity=set_identity,
+        idle_w=idle_w,
+        provider=provider,
+        loads=tuple(loads),
+        rate_limit=rate_limit,
+        n_discarded=n_discarded,
+        remarks=(*remarks, *(remark for remark in found if remark)),
     )
 
 
-def throughput_interval(trial_rows_per_s: NDArray[np.float64], confidence: float) -> tuple[float, float, float]:
-    """Return the throughput of a set of trials with its interval.
-
-    Formula: exp(mean(log x)), and exp(mean(log x) ± t(n-1) · s(log x) / √n): the geometric mean is the centre of the
-    interval. Undefined when n < 2: both bounds are NaN.
-
-    Examples
-    --------
-    >>> [round(x, 1) for x in throughput_interval(np.array([90.0, 100.0, 110.0]), 0.95)]
-    [99.7, 77.7, 127.9]
-    """
-    logs = np.log(trial_rows_per_s)
-    centre = float(logs.mean())
-    if logs.size < _MIN_TRIALS:
-        return float(np.exp(centre)), float("nan"), float("nan")
-    half = float(stats.t.ppf((1.0 + confidence) / 2.0, logs.size - 1) * logs.std(ddof=1) / np.sqrt(logs.size))
-    return float(np.exp(centre)), float(np.exp(centre - half)), float(np.exp(centre + half))
-
-
-def _point(name: str, kept: Sequence[Trial], confidence: float) -> OperatingPoint | None:
-    trials = [t for t in kept if t.point == name and t.elapsed_s > 0]
-    if not trials:
-        return None
-    speeds = np.array([t.rows_per_s for t in trials])
-    throughput, low, high = throughput_interval(speeds, confidence)
-    return OperatingPoint(
-        name=name,
-        batch_rows=trials[0].batch_rows,
-        n_requests=sum(t.n_runs for t in trials),
-        trial_rows_per_s=tuple(speeds.tolist()),
-        throughput_rows_per_s=throughput,
-        throughput_low=low,
-        throughput_high=high,
-        latency=_latency(trials, confidence) if name == "single" else (),
-    )
-
-
-def _latency(trials: Sequence[Trial], confidence: float) -> tuple[Percentile, ...]:
-    counts = np.concatenate([t.latency_counts for t in trials])
-    return latency_percentiles(np.concatenate([t.latencies_ns for t in trials]), confidence, counts=counts)
-
-
-def _wrong(max_difference: float | None, tolerance: float) -> str | None:
-    if max_difference is None or max_difference <= tolerance:  # NaN is not below the tolerance: it is wrong
-        return None
-    return f"wrong_scores: the speed phase differs from the kept scores by up to {max_difference:.3g}, at most {tolerance:.3g} allowed"
-
-
-def _status(faults: Sequence[str | None], doubts: Sequence[str | None]) -> tuple[str, str | None]:
-    """Return the status and its reason: the first fault, else all doubts."""
-    fault = next((fault for fault in faults if fault), None)
-    if fault:
-        return "invalid", fault
-    found = [doubt for doubt in doubts if doubt]
-    return ("noisy", "; ".join(found)) if found else ("ok", None)
-
-
-def _too_few(trials: Sequence[Trial], points: Sequence[OperatingPoint]) -> str | None:
-    names = [name for name in POINTS if any(t.point == name for t in trials)]
-    left = {p.name: len(p.trial_rows_per_s) for p in points}
-    few = [f"{name}: {left.get(name, 0)} of {sum(t.point == name for t in trials)}" for name in names if left.get(name, 0) < _MIN_TRIALS]
-    if names and not few:
-        return None
-    return f"too_few_trials: usable trials are {', '.join(few) or 'none'}; at least {_MIN_TRIALS} are needed"
+def _judge(key: PointKey, label: str, trials: Sequence[Trial], confidence: float, idle_w: float | None) -> _Judged:
+    usable = [t for t in trials if is_usable(t)]
+    energy = energy_of(usable, idle_w)
+    point = operating_point(key, trials, energy, confidence)
+    fault, doubt = validity.sensors_disagree(label, usable)
+    faults = (validity.throttled_trials(label, usable), fault)
+    doubts = (doubt, validity.variation(label, point) if point else None, validity.loaded_by_others(label, usable))
+    if point is not None:
+        few = validity.too_few({key: label}, {key: trials})
+        status, reason = validity.status_of((few, *faults), (*doubts, validity.left_out(trials)))
+        point = replace(point, status=status, reason=reason)
+    return _Judged(label, point, energy, faults, doubts)
 
 
 def _shortened(conf: MeasureConf) -> str | None:
@@ -174,26 +170,15 @@ def _shortened(conf: MeasureConf) -> str | None:
     return f"shortened: {short}" if short else None
 
 
-def _left_out(trials: Sequence[Trial], kept: Sequence[Trial]) -> str | None:
-    n_left_out = len(trials) - len(kept)
-    return f"clock_went_back: {n_left_out} of {len(trials)} trials left out" if n_left_out else None
-
-
-def _variation(point: OperatingPoint) -> str | None:
-    speeds = np.array(point.trial_rows_per_s)
-    if speeds.size < _MIN_TRIALS:
-        return None
-    variation = float(speeds.std(ddof=1) / speeds.mean())
-    if variation <= MAX_VARIATION:
-        return None
-    return f"{point.name}: throughput varied by {variation:.0%} over {speeds.size} trials, at most {MAX_VARIATION:.0%} wanted"
-
-
-def _energy_per_1k(offline: Sequence[Trial]) -> EnergyReading:
-    """Return joules per 1,000 rows over all offline trials; unread in one of them means unread."""
-    unread = next((t.energy for t in offline if t.energy.energy_j is None), None)
-    n_rows = sum(t.n_runs * t.batch_rows for t in offline)
-    if unread is not None or n_rows == 0:
-        return EnergyReading(None, "unavailable", unread.reason if unread else "not_supported")
-    total_j = sum(t.energy.energy_j or 0.0 for t in offline)
-    return EnergyReading(1000.0 * total_j / n_rows, offline[0].energy.source, None)
+def _energy(judged: Sequence[_Judged]) -> tuple[PointEnergy, tuple[str, ...]]:
+    """Return the energy of the fastest offline point, and what else a reader of energies has to know."""
+    offline = [(one.point.throughput_rows_per_s, one.energy) for one in judged if one.point is not None and one.point.name == "offline"]
+    none = PointEnergy((), None, None, "unavailable", "no offline trial can be used")
+    energy = max(offline, key=lambda pair: pair[0])[1] if offline else none
+    remarks = []
+    for one in judged:
+        if one.energy.reason not in (None, energy.reason):
+            remarks.append(f"{one.label}: energy is unavailable ({one.energy.reason})")
+        if one.energy.active_j_per_1k is not None and one.energy.active_j_per_1k < 0:
+            remarks.append(f"{one.label}: the active part of the energy is below zero, so it is smaller than the noise of the idle power")
+    return energy, tuple(remarks)

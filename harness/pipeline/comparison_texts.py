@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from harness.cost.price_sheet import Price
@@ -72,12 +72,11 @@ def reasons(given: Sequence[Verdict]) -> list[str]:
 
 
 def notes(
-    conf: SweepConf, replay: StoredReplay, price: Price | None, variants: Sequence[StoredVariant], late_candidate: bool
+    conf: SweepConf, replay: StoredReplay, prices: Mapping[str, Price], variants: Sequence[StoredVariant], late_candidate: bool
 ) -> tuple[str, ...]:
     """Say what else a reader must know of the figures."""
     lines = list(replay.notes)
-    if price is not None and price.warning:
-        lines.append(price.warning)
+    lines += [price.warning for _, price in sorted(prices.items()) if price.warning]
     gain_note: str | None = getattr(conf.gain, "note", None)
     if gain_note:
         lines.append(f"gain: {gain_note}")

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from harness.compare.fairness import fairness
 from harness.compare.paired_differences import PAIRED_METRICS, paired_differences
 from harness.compare.worst_slice import WorstSlice, worst_slice
-from harness.cost.price_sheet import Price
+from harness.cost.operating_point import chosen_point
 from harness.gates.verdict import signoff, verdicts
+from harness.meters.speed_ratio import point_ratio
 from harness.pipeline.comparison_texts import contract_notes, data_lines, next_command, notes, parity_text, reasons, training_text
+from harness.pipeline.gain_tallies import gain_evidence
 from harness.pipeline.log_comparison import data_evidence, why_not_compared
 from harness.pipeline.missing import missing_gain_of, missing_of, n_unlabelled_of
-from harness.pipeline.money import Money, front_of, money_of, price_of
+from harness.pipeline.money import Money, costs_of, front_of, gains_of, money_of, prices_of, traffic_for
+from harness.pipeline.money_findings import MoneyWorld, break_evens, money_notes, parts_of, sensitivities
 from harness.pipeline.reduction import Paired
+from harness.pipeline.stored_traffic import read_slice_traffic
 from harness.pipeline.stored_variant import StoredVariant, load_variant
 from harness.pipeline.time_tables import over_time_of, retrain_of
 from harness.pipeline.variant_drift import why_no_parity
@@ -26,11 +30,13 @@ from harness.records.data_evidence import DataEvidence
 from harness.records.evidence import Evidence, Lineage, Signoff, Verdict
 from harness.records.fairness import Fairness
 from harness.records.log_findings import LogFindings
+from harness.records.measurement import Measurement, OperatingPoint
 from harness.records.metric import Differences, MetricValues
 from harness.records.over_time import PeriodValue
 from harness.records.run import OK, RunRecord
 from harness.records.tally import ALL, BinaryTally
 from harness.records.task_tally import PairedMulticlassTally
+from harness.records.trial import SpeedRatio
 from harness.runs.findings import read_findings
 from harness.runs.manifest import Manifest, StoredReplay, read_replay
 
@@ -47,6 +53,8 @@ class Evaluation:
     replay: StoredReplay
     over_time: tuple[PeriodValue, ...] = ()
     fairness: tuple[tuple[str, Fairness], ...] = ()  # by variant
+    measurements: tuple[Measurement, ...] = ()
+    error_costs: Mapping[str, float | None] = field(default_factory=dict)  # of one more wrong decision, by variant
 
 
 def evaluate(root: Path, conf: SweepConf, manifest: Manifest, n_unscored: int = 0) -> Evaluation:
@@ -59,14 +67,18 @@ def evaluate(root: Path, conf: SweepConf, manifest: Manifest, n_unscored: int = 
     variants = [load_variant(root, m.folder, conf, v, replay, has_champion) for m, v in _pairs(manifest, conf) if m.status == OK]
     alone = conf.candidate if conf.candidate == manifest.candidate else None  # who was named before the data was seen
     differences = {v.label: _differences(v, conf, replay, 1 if alone else sum(1 for o in variants if o.paired)) for v in variants}
-    price = price_of(conf)
-    money = money_of(variants, conf, price, replay)
+    prices = prices_of(conf)
+    traffic = traffic_for(root, conf, replay)
+    read = {v.label: gain_evidence(v, conf.champion, replay.grid, differences[v.label]) for v in variants}
+    labels = [v.label for v in variants]
+    money = money_of(costs_of(variants, conf, prices, traffic), gains_of(read, conf), labels, conf.champion, conf.confidence)
+    world = MoneyWorld(tuple(variants), read, conf, prices, traffic, money)
     champion_variant = next((v for v in variants if v.label == conf.champion), None)
     findings = None if why_not_compared(conf.replay, conf.drift) else read_findings(root / "replay")  # else it is no part of this sweep
     data = _data_evidence(root, findings, champion_variant, conf, replay)
     evidence = [
         replace(
-            _evidence(v, champion_variant, differences[v.label], money, conf, manifest, replay),
+            _evidence(v, champion_variant, differences[v.label], world, manifest, replay),
             data=replace(data, drift=(*data.drift, *v.drift)),
         )
         for v in variants
@@ -84,7 +96,7 @@ def evaluate(root: Path, conf: SweepConf, manifest: Manifest, n_unscored: int = 
         n_challengers=n_unscored + sum(m.variant != conf.champion for m in manifest.members) if conf.champion else 0,
         n_gates=len(conf.gates),
     )
-    comparison = _comparison(root, conf, manifest, replay, variants, differences, money, given, price)
+    comparison = _comparison(root, conf, manifest, replay, variants, differences, world, given)
     periods = over_time_of(variants, conf, replay)
     headline = [p for p in periods if p.metric in comparison.headline_metrics[:1] and p.slice_by == ALL]
     comparison = replace(
@@ -92,13 +104,23 @@ def evaluate(root: Path, conf: SweepConf, manifest: Manifest, n_unscored: int = 
         parity=parity_text(conf, data),
         data_lines=data_lines(findings, data),
         loss_changes=tuple(v.loss_change for v in variants if v.loss_change),
-        notes=(*comparison.notes, *contract_notes(findings)),
+        notes=(*comparison.notes, *money_notes(world), *contract_notes(findings)),
         over_time=tuple(headline),
         retrain=retrain_of(variants, conf, replay),
         worst_slices=tuple(v.worst_slices for v in variants if v.worst_slices),
+        break_even=break_evens(world),
+        sensitivity=sensitivities(world),
+        parts=parts_of(world, replay.grid, read_slice_traffic(root / "replay")),
     )
     return Evaluation(
-        comparison, tuple(d for v in variants for d in differences[v.label]), sign, replay, periods, _fairness(variants, conf, replay)
+        comparison,
+        tuple(d for v in variants for d in differences[v.label]),
+        sign,
+        replay,
+        periods,
+        _fairness(variants, conf, replay),
+        tuple(v.measurement for v in variants if v.measurement is not None),
+        {label: conf.gain.error_cost_per_row(given) if conf.gain else None for label, given in read.items()},
     )
 
 
@@ -141,12 +163,12 @@ def _evidence(
     v: StoredVariant,
     champion_variant: StoredVariant | None,
     differences: tuple[Differences, ...],
-    money: dict[str, Money],
-    conf: SweepConf,
+    world: MoneyWorld,
     manifest: Manifest,
     replay: StoredReplay,
 ) -> Evidence:
-    own, champion = money[v.label], money.get(conf.champion or "")
+    conf = world.conf
+    own, champion = world.money[v.label], world.money.get(conf.champion or "")
     lineage = Lineage(
         model_sha256=v.run.model_sha256,
         replay_fingerprint=manifest.replay_fingerprint,
@@ -177,7 +199,7 @@ def _evidence(
         lineage=lineage,
         confidence=conf.confidence,
         champion_measurement=champion_variant.measurement if champion_variant else None,
-        missing_gain=missing_gain_of(v, conf.gain, own.gain.vs_champion_per_1k if own.gain else None),
+        missing_gain=missing_gain_of(v, conf.gain, own.gain.vs_champion_per_1k if own.gain else None, world.evidence[v.label]),
         n_unlabelled=n_unlabelled_of(v),
         missing_bounds=missing_of(v, [d.metric for d in differences], replay.grid),
     )
@@ -197,12 +219,12 @@ def _comparison(
     replay: StoredReplay,
     variants: Sequence[StoredVariant],
     differences: dict[str, tuple[Differences, ...]],
-    money: dict[str, Money],
+    world: MoneyWorld,
     given: Sequence[Verdict],
-    price: Price | None,
 ) -> Comparison:
     ok = {v.label: v for v in variants}
-    front = front_of(variants, money, conf.confidence)
+    front = front_of(variants, world.money, conf.confidence)
+    champion = ok.get(conf.champion or "")
     by_variant = {v.variant: v.status for v in given}
     names = [m.name for m in conf.metrics]
     headline = tuple(n for n in _HEADLINES if n in names) or tuple(names[:1])
@@ -213,10 +235,11 @@ def _comparison(
             rows.append(_failed_row(variant, member.status, member.reason))
             continue
         v = ok[member.variant]
-        own = money[v.label]
+        own = world.money[v.label]
         worst = _worst(v, headline[0], differences[v.label], replay, directions[headline[0]] != "lower")
         verdict = "champion" if v.label == conf.champion else by_variant.get(v.label, "UNDECIDED" if conf.gates else "not judged")
-        rows.append(_row(v, own, differences[v.label], worst, front.get(v.label), verdict))
+        row = _row(v, own, differences[v.label], worst, front.get(v.label), verdict)
+        rows.append(replace(row, operating_point=_point(v, conf), speed_ratio=_speed_ratio(v, champion, conf.confidence)))
     return Comparison(
         name=conf.name,
         champion=conf.champion,
@@ -225,9 +248,26 @@ def _comparison(
         training_note=training_text(variants, manifest),
         rows=tuple(rows),
         headline_metrics=headline,
-        notes=(*reasons(given), *notes(conf, replay, price, variants, conf.candidate not in (None, manifest.candidate))),
+        notes=(*reasons(given), *notes(conf, replay, world.prices, variants, conf.candidate not in (None, manifest.candidate))),
         next_command=next_command(root, conf, by_variant),
     )
+
+
+def _point(v: StoredVariant, conf: SweepConf) -> OperatingPoint | None:
+    """Return the operating point that the table speaks of: the one that is priced, or would be."""
+    if v.measurement is None or v.measurement.status in ("invalid", "not_measured"):
+        return None
+    return chosen_point(v.measurement, v.conf.deploy, conf.price.slo_ms if conf.price else None)[0]
+
+
+def _speed_ratio(v: StoredVariant, champion: StoredVariant | None, confidence: float) -> SpeedRatio | None:
+    """Compare the throughput of offline batches with the champion's, block by block; None where the two were not timed together."""
+    if champion is None or champion is v or v.measurement is None or champion.measurement is None:
+        return None
+    own, theirs = v.measurement.point("offline"), champion.measurement.point("offline")
+    if own is None or theirs is None or v.measurement.set_identity != champion.measurement.set_identity:
+        return None
+    return point_ratio(own, theirs, confidence)
 
 
 def _worst(v: StoredVariant, metric: str, differences: tuple[Differences, ...], replay: StoredReplay, higher: bool) -> WorstSlice | None:

@@ -12,6 +12,7 @@ from harness.compare.missing_bounds import missing_bounds
 from harness.compare.unlabelled_sums import UnlabelledSums
 from harness.pipeline.stored_variant import StoredVariant
 from harness.records.missing_bounds import MissingBounds
+from harness.records.money import GainEvidence
 from harness.records.replay import PreparedReplay
 from harness.records.tally import Grid, PairedTally
 from harness.replay.prepared import read_as_of_us, read_immature_labels
@@ -36,12 +37,14 @@ def write_missing_labels(root: Path, prepared: PreparedReplay) -> None:
             files.write_parquet(paths[1], label_age_frame(ages))
 
 
-def missing_gain_of(v: StoredVariant, gain: Any, vs_champion_per_1k: float | None) -> tuple[float, float]:
+def missing_gain_of(
+    v: StoredVariant, gain: Any, vs_champion_per_1k: float | None, evidence: GainEvidence | None = None
+) -> tuple[float, float]:
     """Return by how much the rows of a pair without a label could lower and raise its gain over the champion, per 1,000 predictions."""
     rows = v.unlabelled
     if gain is None or vs_champion_per_1k is None or not isinstance(rows, UnlabelledSums) or not isinstance(v.paired, PairedTally):
         return 0.0, 0.0
-    low, high = gain.difference_range(v.paired, int(rows.gained[0]), int(rows.lost[0]), int(rows.alike[0]))
+    low, high = gain.difference_range(v.paired, int(rows.gained[0]), int(rows.lost[0]), int(rows.alike[0]), evidence)
     return low - vs_champion_per_1k, high - vs_champion_per_1k
 
 

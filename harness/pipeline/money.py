@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,12 +14,13 @@ from scipy.special import ndtri
 
 from harness.compare.pareto import pareto_front
 from harness.cost.cost import cost_of
-from harness.cost.price_sheet import Price, load_price
+from harness.cost.price_sheet import Price, load_prices
 from harness.cost.traffic import scaled
 from harness.errors import ConfigError
+from harness.pipeline.stored_traffic import with_arrivals
 from harness.pipeline.stored_variant import StoredVariant
-from harness.records.conf import SweepConf
-from harness.records.money import CostRow, GainRow
+from harness.records.conf import PriceConf, SweepConf, VariantConf
+from harness.records.money import CostRow, GainEvidence, GainRow, Traffic
 from harness.runs.manifest import StoredReplay
 
 
@@ -37,8 +38,8 @@ class Money:
     vs_high: float | None = None
 
 
-def price_of(conf: SweepConf) -> Price | None:
-    """Return the price that is in force today, or None for `price=none`.
+def prices_of(conf: SweepConf) -> dict[str, Price]:
+    """Return the prices that are in force today, of every machine that a variant would run on; none for `price=none`.
 
     Raises
     ------
@@ -46,33 +47,69 @@ def price_of(conf: SweepConf) -> Price | None:
         When the sheet is refused, or gain and price are in different currencies.
     """
     if conf.price is None:
-        return None
-    price = load_price(Path(conf.price.file), conf.price, datetime.now(UTC).date())
-    currency = getattr(conf.gain, "currency", price.currency)
-    if currency != price.currency:
-        raise ConfigError(
-            f"gain.currency: gain is in {currency} and the price of {conf.price.sku} in {price.currency}; state both in one currency"
-        )
-    return price
+        return {}
+    prices = load_prices(Path(conf.price.file), conf.price, {sku_of(v, conf.price) for v in conf.variants}, datetime.now(UTC).date())
+    for sku, price in sorted(prices.items()):
+        currency = getattr(conf.gain, "currency", price.currency)
+        if currency != price.currency:
+            raise ConfigError(
+                f"gain.currency: gain is in {currency} and the price of {sku} in {price.currency};"
+                f" state both in one currency, as price.currency={currency} with its rate in price.rates"
+            )
+    return prices
 
 
-def money_of(variants: Sequence[StoredVariant], conf: SweepConf, price: Price | None, replay: StoredReplay) -> dict[str, Money]:
-    """Return cost, gain and net of each variant, with the paired difference to the champion."""
+def sku_of(variant: VariantConf, conf: PriceConf) -> str:
+    """Return the machine that a variant would run on."""
+    return variant.deploy.sku or conf.sku
+
+
+def traffic_for(root: Path, conf: SweepConf, replay: StoredReplay) -> Traffic | None:
+    """Return the arrivals of the log as the price wants them: scaled, and one by one where a service level is to be held."""
     traffic = replay.traffic
-    if traffic is not None and conf.price is not None:
-        traffic = scaled(traffic, conf.price.requests_per_day)
-    z = float(ndtri((1 + conf.confidence) / 2))
-    found: dict[str, Money] = {}
-    for v in variants:
-        cost = (
-            cost_of(v.label, v.measurement, price, traffic, v.conf.deploy, conf.price, conf.confidence, conf.replay.rows_per_request)
-            if price
-            else None
+    if traffic is None or conf.price is None:
+        return traffic
+    if conf.price.slo_ms is not None:
+        traffic = with_arrivals(root / "replay", traffic)
+    return scaled(traffic, conf.price.requests_per_day)
+
+
+def costs_of(
+    variants: Sequence[StoredVariant], conf: SweepConf, prices: Mapping[str, Price], traffic: Traffic | None, *, with_interval: bool = True
+) -> dict[str, CostRow]:
+    """Return the cost of each variant on its own machine; empty for `price=none`."""
+    if conf.price is None:
+        return {}
+    return {
+        v.label: cost_of(
+            v.label,
+            v.measurement,
+            prices[sku_of(v.conf, conf.price)],
+            traffic,
+            v.conf.deploy,
+            conf.price,
+            conf.confidence,
+            conf.replay.rows_per_request,
+            np.random.default_rng(conf.seed),
+            with_interval=with_interval,
         )
-        gain = conf.gain.gain(v.label, v.tally, v.paired, is_champion=v.label == conf.champion) if conf.gain else None
-        found[v.label] = _net(cost, gain, z)
-    champion = found.get(conf.champion or "")
-    return {label: _against(m, champion, z) for label, m in found.items()}
+        for v in variants
+    }
+
+
+def gains_of(evidence: Mapping[str, GainEvidence], conf: SweepConf) -> dict[str, GainRow]:
+    """Return the gain of each variant; empty for `gain=none`."""
+    return {label: conf.gain.gain(given, conf.confidence) for label, given in evidence.items()} if conf.gain else {}
+
+
+def money_of(
+    costs: Mapping[str, CostRow], gains: Mapping[str, GainRow], labels: Sequence[str], champion: str | None, confidence: float
+) -> dict[str, Money]:
+    """Return cost, gain and net of each variant, with the paired difference to the champion."""
+    z = float(ndtri((1 + confidence) / 2))
+    found = {label: _net(costs.get(label), gains.get(label), z) for label in labels}
+    own = found.get(champion or "")
+    return {label: _against(m, own, z) for label, m in found.items()}
 
 
 def _net(cost: CostRow | None, gain: GainRow | None, z: float) -> Money:
@@ -99,7 +136,7 @@ def _against(own: Money, champion: Money | None, z: float) -> Money:
     return Money(own.cost, own.gain, own.net, own.low, own.high, vs, vs - half, vs + half)
 
 
-def front_of(variants: Sequence[StoredVariant], money: dict[str, Money], confidence: float) -> dict[str, bool]:
+def front_of(variants: Sequence[StoredVariant], money: Mapping[str, Money], confidence: float) -> dict[str, bool]:
     """Return which variants are on the front; those without cost or gain are not named."""
     known = [
         (v.label, m.gain, m.cost)

@@ -13,6 +13,7 @@ from harness.errors import ConfigError, DeviceError, ReplayError
 from harness.inference.inspect import inspect_model
 from harness.inference.plan import plan_logged, plan_onnx
 from harness.pipeline.environment import sources
+from harness.pipeline.gain_tallies import check_value_columns, value_group
 from harness.pipeline.quality import Member
 from harness.records.conf import SweepConf, VariantConf
 from harness.records.model import ScoringPlan
@@ -29,6 +30,7 @@ _QUALITY_CODE = (
     "pipeline/reduction.py",
     "pipeline/variant_tables.py",
     "pipeline/variant_drift.py",
+    "pipeline/gain_tallies.py",
     "pipeline/worst_slices.py",
 )
 _DEMO_LOG = "data/flights/*.parquet"
@@ -62,7 +64,9 @@ def plan_sweep(conf: SweepConf, cache_dir: Path | None) -> Plan:
     log = log_files.open_replay(conf.replay, cache_dir)
     contract.check_columns(log, conf.replay)
     plans = tuple(_plan(v, conf, log) for v in conf.variants)
-    groups = tuple(dict.fromkeys(i.group for p in plans for i in p.inputs))
+    check_value_columns(log, conf.gain)
+    values = value_group(conf.gain)
+    groups = tuple(dict.fromkeys((*(i.group for p in plans for i in p.inputs), *([values] if values else []))))
     return Plan(log, plans, groups, code_hash(sources("replay", "slicing", "records/replay.py", "pipeline/prepare.py")))
 
 
@@ -97,6 +101,7 @@ def _own_identity(variant: VariantConf, plan: ScoringPlan, conf: SweepConf, rows
     )
     scores = digest(*how, rows_key, code_hash(sources(*_SCORES_CODE)))
     rule = repr(conf.gain) if variant.threshold.maximise else None
+    values = (conf.gain.columns(), conf.gain.policy_column()) if value_group(conf.gain) else None  # what is kept of the rows for it
     metrics = [repr(m) for m in conf.metrics]
     code = code_hash(
         sources(
@@ -119,6 +124,7 @@ def _own_identity(variant: VariantConf, plan: ScoringPlan, conf: SweepConf, rows
         replay_key,
         repr(variant.threshold),
         rule,
+        values,
         str(variant.trained_until),
         metrics,
         conf.confidence,

@@ -91,6 +91,7 @@ def score_and_reduce(
 ) -> QualityResult:
     """Do the work of one variant inside its child: scores, tallies, paired tallies, metrics."""
     from harness.inference.outputs import check
+    from harness.pipeline.gain_tallies import write_value_moments
     from harness.pipeline.reduction import judged_rows, paired_of, tally_of
     from harness.pipeline.variant_drift import write_variant_drift
     from harness.pipeline.variant_tables import write_confusion, write_reference, write_unlabelled, write_worst_slices
@@ -121,7 +122,7 @@ def score_and_reduce(
     threshold = _threshold(member.conf, scores, prepared, conf, champion_scores, champion_threshold) if task == "binary" else None
     needs = combined(m.needs() for m in conf.metrics)
     rows = judged_rows(task, prepared, (member.conf,))
-    paired, same_rows = None, False
+    paired, both, same_rows = None, None, False
     if champion is not None and champion_scores is not None:
         both = judged_rows(task, prepared, (member.conf, champion.conf))
         same_rows = both.labels is rows.labels or bool(np.array_equal(both.labels, rows.labels))
@@ -143,6 +144,8 @@ def score_and_reduce(
     against = None if champion_scores is None else (champion_scores, champion_threshold)
     pair = (member.conf, champion.conf) if champion is not None else (member.conf,)
     write_unlabelled(member.folder, scores, threshold, against, rows, prepared, pair)
+    alive()
+    write_value_moments(member.folder, scores, threshold, against, rows, both, prepared, pair, conf)
     alive()
     write_confusion(member.folder, member.conf.label, tally, rows, prepared)
     write_variant_drift(member.folder, member.conf, scores, prepared, conf)
@@ -204,13 +207,14 @@ def _threshold(
     champion_threshold: float | None,
 ) -> float:
     from harness.gain.threshold import best_threshold, threshold_for_rate, threshold_matching
+    from harness.pipeline.gain_tallies import tuning_values
 
     rule = variant.threshold
     if rule.value is not None:
         return rule.value
     tuning = (prepared.roles & 2) > 0
     if rule.maximise is not None:
-        return best_threshold(scores[tuning], prepared.tuning_labels[tuning], conf.gain)
+        return best_threshold(scores[tuning], prepared.tuning_labels[tuning], conf.gain, *tuning_values(prepared, conf.gain, tuning))
     if rule.selection_rate is not None:
         return threshold_for_rate(scores[tuning], rule.selection_rate)
     if champion_scores is None or champion_threshold is None:

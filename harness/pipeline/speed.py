@@ -2,55 +2,51 @@
 
 from __future__ import annotations
 
-import time
+import zlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import replace
+from importlib.util import find_spec
+from itertools import count
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from harness.errors import ConfigError, MeasurementError
 from harness.meters.early_stop import may_stop
-from harness.meters.energy import cpu_energy_meter
+from harness.meters.energy import EnergyMeter, NoEnergyMeter, idle_power_w
+from harness.meters.load_summary import load_point
 from harness.meters.machine import capture, is_vm
+from harness.meters.meter_for import meter_for
 from harness.meters.not_measured import not_measured
+from harness.meters.percentiles import n_needed
 from harness.meters.protocol import recorded_name, shortfall
+from harness.meters.rate_search import N_REQUESTS, highest_rate
 from harness.meters.schedule import blocks
-from harness.meters.steady import warm_up_until_steady, why_unsteady
+from harness.meters.schedules import log_schedule
+from harness.meters.steady import why_unsteady
 from harness.meters.summary import summarise
-from harness.meters.trial import timed_trial
+from harness.meters.turns import joined
+from harness.meters.validity import is_throttled
 from harness.pipeline.environment import sources
 from harness.pipeline.progress import bar
 from harness.pipeline.quality import Member
+from harness.pipeline.speed_child import SINGLE, Started, operating_points, serve_trials
 from harness.records.conf import MeasureConf, SweepConf
+from harness.records.load import LoadTrial, RateLimit, Schedule
 from harness.records.measurement import DECIDING_PROTOCOLS, Machine, Measurement
 from harness.records.model import ScoringPlan
-from harness.records.replay import PreparedReplay
-from harness.records.trial import Trial, WarmUp
+from harness.records.replay import JUDGED, PreparedReplay
+from harness.records.trial import Trial
 from harness.runs import folder as files
 from harness.runs import store
 from harness.runs.identity import code_hash, digest
 from harness.units import human_seconds
-from harness.workers.child import Channel, Child
+from harness.workers.child import Child
 
-OFFLINE, SINGLE = "offline", "single"
-_POINTS = (OFFLINE, SINGLE)
-_BATCHES_BYTES = 64 << 20  # batches that a child keeps in memory: enough that no cache holds all of them
-_N_SINGLE = 1024
 _START_TIMEOUT_S = 300.0
-
-
-@dataclass(frozen=True)
-class Started:
-    """What a warm child says of itself once its session is there; `warm_ups` stand in the order of the operating points."""
-
-    cold_start_s: float
-    first_run_s: float
-    threads: int
-    crosscheck_rows: int
-    crosscheck_max_difference: float
-    warm_ups: tuple[WarmUp, ...]
+_IDLE_S = 2.0  # of idle power before the first and after the last trial
+_MAX_RERUNS = 3  # of a throttled trial
+_HALF_LOAD = 0.5  # of a variant's own rate of single requests: where no rate of Poisson arrivals is given
 
 
 class Timed:
@@ -58,27 +54,75 @@ class Timed:
 
     def __init__(self, member: Member, conf: SweepConf, prepared: PreparedReplay) -> None:
         self.member, self.conf, self.trials = member, conf, list[Trial]()
+        self._turns = dict[int, list[Trial]]()  # of the block that is running, by operating point
+        self.loads = list[LoadTrial]()
+        self.rate_limit: RateLimit | None = None
         self.started: Started | None = None
         self.broken: str | None = None
-        work = (member.plan, prepared.folder, member.folder, conf.measure, conf.seed)
+        self.throttled: str | None = None
+        self.n_discarded = 0
+        self.points = operating_points(member.plan, conf.measure, request_rows(conf), member.conf.deploy.batch_rows)
+        work = (member.plan, prepared.folder, member.folder, conf.measure, self.points, conf.seed)
         self.child = Child(serve_trials, work, member.folder / store.LOG)
 
     def start(self) -> None:
         """Wait until the child is warm."""
-        self.started = self._ask(("start",), _START_TIMEOUT_S + len(_POINTS) * self.conf.measure.warmup_at_most_s)
+        self.started = self._ask(("start",), _START_TIMEOUT_S + len(self.points) * self.conf.measure.warmup_at_most_s)
 
-    def run(self, point: str) -> None:
-        """Run one trial of one operating point."""
-        timeout_s = self.conf.timeout_s + self.conf.measure.trial_s
-        if self.broken is None and (trial := self._ask(("trial", point), timeout_s)):
-            self.trials.append(trial)
+    def run(self, number: int, block: int, seconds: float) -> None:
+        """Run one turn of one operating point; a throttled one is thrown away and run again, three times at most."""
+        for n_rerun in range(1 + _MAX_RERUNS):
+            turn = self._ask(("trial", number, seconds), self.conf.timeout_s + seconds)
+            if turn is None:
+                return
+            why = is_throttled(turn)
+            if why is None or n_rerun == _MAX_RERUNS:
+                self._turns.setdefault(number, []).append(replace(turn, block=block))
+                self.throttled = self.throttled or (f"{self.points[number]}: {why}" if why else None)
+                return
+            self.n_discarded += 1
 
-    def measurement(self, machine: Machine, identity: str) -> Measurement:
+    def end_block(self) -> None:
+        """Make one trial of each operating point from its turns in this block; a broken child's block was not finished."""
+        if self.broken is None:
+            self.trials += [joined(turns) for turns in self._turns.values()]
+        self._turns = {}
+
+    def run_load(self, arrivals: Schedule | float, seconds: float, seed: int) -> LoadTrial | None:
+        """Run one open-loop trial under a schedule, or under Poisson arrivals of this many requests per second."""
+        found: LoadTrial | None = self._ask(("load", arrivals, seconds, seed), self.conf.timeout_s + 10.0 * seconds)
+        return found
+
+    def search_rate(self, slo_ms: float) -> RateLimit | None:
+        """Find the highest rate that holds a service level; None where no single request was timed."""
+        own = self.single_rate_per_s()
+        if own is None or self.broken is not None:
+            return None
+        n_requests = N_REQUESTS if self.conf.measure.protocol in DECIDING_PROTOCOLS else n_needed(99.0)
+        seeds = count(self.conf.seed)
+
+        def run_at(rate_per_s: float, n: int) -> LoadTrial:
+            trial = self.run_load(rate_per_s, n / rate_per_s, next(seeds))
+            if trial is None:
+                raise MeasurementError(f"speed: {self.member.conf.label}: {self.broken}")
+            return trial
+
+        try:
+            return highest_rate(run_at, slo_ms, own, n_requests)
+        except MeasurementError as trouble:
+            return RateLimit(slo_ms, None, None, 0, str(trouble))
+
+    def single_rate_per_s(self) -> float | None:
+        """Return the requests per second of the last single-request trial; None where there is none."""
+        last = next((t for t in reversed(self.trials) if t.point == SINGLE and t.elapsed_s > 0), None)
+        return last.n_runs / last.elapsed_s if last else None
+
+    def measurement(self, machine: Machine, identity: str, idle_w: float | None) -> Measurement:
         """Return what the trials say, or why there is nothing."""
         label, measure, started = self.member.conf.label, self.conf.measure, self.started
         if self.broken is not None or started is None:
             return not_measured(label, recorded_name(measure), f"its speed child failed: {self.broken}")
-        doubts = (why_unsteady(point, warm, measure) for point, warm in zip(_POINTS, started.warm_ups, strict=True))
+        doubts = (why_unsteady(str(point), warm, measure) for point, warm in zip(self.points, started.warm_ups, strict=True))
         return summarise(
             label,
             self.trials,
@@ -93,19 +137,52 @@ class Timed:
             crosscheck_max_difference=started.crosscheck_max_difference,
             no_steady_state="; ".join(doubt for doubt in doubts if doubt) or None,
             set_identity=identity,
+            idle_w=idle_w,
+            provider=started.provider,
+            loads=(load_point(self.loads, self.conf.confidence),) if self.loads else (),
+            rate_limit=self.rate_limit,
+            n_discarded=self.n_discarded,
+            throttled_out=self.throttled,
         )
 
-    def _ask(self, request: tuple[str, ...], timeout_s: float) -> Any:
+    def _ask(self, request: tuple[Any, ...], timeout_s: float) -> Any:
+        if self.broken is not None:
+            return None
         outcome = self.child.ask(request, timeout_s)
         if outcome.status != "ok":
             self.broken = str(outcome.reason)
         return outcome.value
 
 
+def check_measure(conf: SweepConf) -> None:
+    """Refuse what the speed phase could not do.
+
+    Raises
+    ------
+    ConfigError
+        When arrivals of a log without timestamps are asked for, or LoadGen where it is not installed or cannot do it.
+    """
+    measure = conf.measure
+    if measure.arrivals == "log" and conf.replay.timestamp is None:
+        raise ConfigError("measure.arrivals: found log, and the log has no time column; set replay.timestamp, or use arrivals=poisson")
+    if measure.generator == "loadgen" and measure.arrivals == "log":
+        raise ConfigError(
+            "measure.generator: found loadgen, which sends Poisson arrivals only; use measure.arrivals=poisson, or generator=harness"
+        )
+    if measure.generator == "loadgen" and find_spec("mlperf_loadgen") is None:
+        raise ConfigError("measure.generator: found loadgen, and it is not installed; run: pip install 'replay-harness[loadgen]'")
+
+
+def request_rows(conf: SweepConf) -> int:
+    """Return how many rows one request has: a ranker scores many."""
+    return max(1, round(conf.replay.rows_per_request))
+
+
 def set_identity(members: Sequence[Member], conf: SweepConf, machine: str) -> str:
     """Hash what the speed phase depends on: the set of variants, the protocol, the machine, and the code that measures."""
-    code = code_hash(sources("meters", "inference", "pipeline/speed.py"))
-    return digest([sorted(m.identity.scores for m in members), repr(conf.measure), conf.seed, conf.confidence, machine, code])
+    code = code_hash(sources("meters", "inference", "pipeline/speed.py", "pipeline/speed_child.py"))
+    scores = sorted(m.identity.scores for m in members)
+    return digest([scores, repr(conf.measure), request_rows(conf), conf.seed, conf.confidence, machine, code])
 
 
 def run_speed(members: Sequence[Member], conf: SweepConf, prepared: PreparedReplay, say: Callable[[str], None]) -> None:
@@ -129,15 +206,21 @@ def run_speed(members: Sequence[Member], conf: SweepConf, prepared: PreparedRepl
         return
     if short := shortfall(conf.measure):
         say(f"speed: shortened, so it decides nothing: {short}")
-    say(f"speed: {len(to_time)} variants, {conf.measure.n_blocks} blocks, about {human_seconds(estimate_s(len(to_time), conf.measure))}")
+    seconds = estimate_s([m.plan for m in to_time], conf)
+    say(f"speed: {len(to_time)} variants, {conf.measure.n_blocks} blocks, about {human_seconds(seconds)}")
     for member, measurement in zip(to_time, _measure(to_time, conf, prepared, identity, say), strict=True):
         _write(member, measurement)
 
 
-def estimate_s(n_variants: int, conf: MeasureConf) -> float:
+def estimate_s(plans: Sequence[ScoringPlan], conf: SweepConf) -> float:
     """Return about how long the speed phase takes, in seconds: all blocks, and no longer a warm-up than a steady model needs."""
-    warmup_s = conf.warmup_s + conf.steady_windows * (conf.steady_window_s or 0.0)
-    return n_variants * (0.5 + len(_POINTS) * (warmup_s + conf.n_blocks * conf.trial_s))
+    measure = conf.measure
+    if measure.protocol == "none":
+        return 0.0
+    warmup_s = measure.warmup_s + measure.steady_windows * (measure.steady_window_s or 0.0)
+    n_points = sum(len(operating_points(plan, measure, request_rows(conf))) for plan in plans)
+    n_loads = len(plans) * (measure.arrivals != "none")
+    return 0.5 * len(plans) + n_points * warmup_s + (n_points + n_loads) * measure.n_blocks * measure.trial_s
 
 
 def _write(member: Member, measurement: Measurement) -> None:
@@ -155,107 +238,89 @@ def _timed_in(member: Member, identity: str) -> bool:
 def _measure(
     members: Sequence[Member], conf: SweepConf, prepared: PreparedReplay, identity: str, say: Callable[[str], None]
 ) -> list[Measurement]:
+    a_vm = is_vm(capture())
+    meters = {device: meter_for(device, conf.measure, machine_is_vm=a_vm) for device in {m.plan.device for m in members}}
     timed: list[Timed] = []
+    idle: list[dict[str, float | None]] = []
     try:
         for member in members:
             timed.append(Timed(member, conf, prepared))
             timed[-1].start()
-        _run_blocks(timed, conf, say)
+        idle.append({device: _idle_w(meter) for device, meter in meters.items()})
+        _run_blocks(timed, conf, prepared, say)
+        idle.append({device: _idle_w(meter) for device, meter in meters.items()})
+        _search_rates(timed, conf, say)
     finally:
         for one in timed:
             one.child.close()
     machine = capture()
-    return [one.measurement(machine, identity) for one in timed]
+    return [one.measurement(machine, identity, _mean_w(idle, one.member.plan.device)) for one in timed]
 
 
-def _run_blocks(timed: Sequence[Timed], conf: SweepConf, say: Callable[[str], None]) -> None:
+def _mean_w(idle: Sequence[dict[str, float | None]], device: str) -> float | None:
+    read = [watts for found in idle if (watts := found[device]) is not None]
+    return sum(read) / len(read) if read else None
+
+
+def _idle_w(meter: EnergyMeter) -> float | None:
+    """Return the power with every session loaded and none running; None, at once, where nothing can be read."""
+    return None if isinstance(meter, NoEnergyMeter) else idle_power_w(meter, _IDLE_S)
+
+
+def _run_blocks(timed: Sequence[Timed], conf: SweepConf, prepared: PreparedReplay, say: Callable[[str], None]) -> None:
     """Run block after block, each with every variant once, until all are done or the rest can be spared."""
     by_label = {one.member.conf.label: one for one in timed}
-    order = blocks(list(by_label), conf.measure.n_blocks, conf.seed)
-    for n_done, block in enumerate(order, 1):
-        with bar(f"speed, block {n_done} of {len(order)}", len(block)) as progress:
-            for i, label in enumerate(block, 1):
-                for point in _POINTS:
-                    by_label[label].run(point)
-                progress(i)
+    measure = conf.measure
+    n_turns = turns_of(measure)
+    order = blocks(list(by_label), measure.n_blocks * n_turns, conf.seed)
+    logged = _logged_arrivals(conf, prepared)
+    for number in range(measure.n_blocks):
+        n_done = number + 1
+        with bar(f"speed, block {n_done} of {measure.n_blocks}", n_turns) as progress:
+            for turn, labels in enumerate(order[number * n_turns : n_done * n_turns], 1):
+                for label in labels:
+                    for point in range(len(by_label[label].points)):
+                        by_label[label].run(point, number, measure.trial_s / n_turns)
+                progress(turn)
+        for one in timed:
+            one.end_block()
+            _run_arrivals(one, measure, logged, number, conf.seed)
         working = [one.trials for one in timed if one.broken is None]
-        if working and n_done < len(order) and may_stop(working, conf.measure, conf.confidence):
-            say(f"speed: done after {n_done} of {len(order)} blocks: every interval is narrower than {conf.measure.early_stop_width:.0%}")
+        if working and n_done < measure.n_blocks and may_stop(working, measure, conf.confidence):
+            say(f"speed: done after {n_done} of {measure.n_blocks} blocks: every interval is narrower than {measure.early_stop_width:.0%}")
             return
 
 
-def serve_trials(channel: Channel, plan: ScoringPlan, replay_folder: Path, variant_folder: Path, conf: MeasureConf, seed: int) -> None:
-    """Keep one warm session and run the trials that the parent asks for; no Numba in this process."""
-    from harness.inference.onnx_cpu import OnnxCpu
-    from harness.replay.prepared import open_tensor
-
-    channel.request()
-    began = time.perf_counter()
-    model = OnnxCpu(plan)
-    cold_start_s = time.perf_counter() - began
-    tensors = [open_tensor(replay_folder, planned.group) for planned in plan.inputs]
-    batches = {OFFLINE: _batches(tensors, plan.fixed_batch or plan_batch(plan, conf), None), SINGLE: _batches(tensors, 1, _N_SINGLE)}
-    began = time.perf_counter()
-    model.run(batches[OFFLINE][0])
-    first_run_s = time.perf_counter() - began
-    n_rows, difference = crosscheck(model, plan, tensors, store.read_scores(variant_folder / store.SCORES), conf.crosscheck_share, seed)
-    threads = model.session.get_session_options().intra_op_num_threads or _n_cores()
-    warm_ups = tuple(warm_up_until_steady(_runner(model, batches[point]), len(batches[point]), conf) for point in _POINTS)
-    channel.answer(Started(cold_start_s, first_run_s, threads, n_rows, difference, warm_ups))
-    meter = cpu_energy_meter(is_vm=is_vm(capture()))
-    while (request := channel.request()) is not None:
-        point = request[1]
-        run = _runner(model, batches[point])
-        run(0)  # the other variants' trials have emptied the caches
-        rows = len(batches[point][0][0])
-        channel.answer(timed_trial(run, len(batches[point]), rows, conf.trial_s, point=point, meter=meter))
+def turns_of(conf: MeasureConf) -> int:
+    """Return how many turns of `turn_s` a trial is cut into: at least one."""
+    return 1 if conf.turn_s is None else max(1, round(conf.trial_s / conf.turn_s))
 
 
-def plan_batch(plan: ScoringPlan, conf: MeasureConf) -> int:
-    """Return the rows of an offline batch: those of the conf, unless the quality pass needed smaller ones."""
-    return min(conf.offline_batch_rows, plan.batch_rows)
+def _logged_arrivals(conf: SweepConf, prepared: PreparedReplay) -> Schedule | None:
+    if conf.measure.arrivals != "log" or prepared.timestamps_us is None:
+        return None
+    judged = np.sort(prepared.timestamps_us[(prepared.roles & JUDGED) > 0])
+    return log_schedule(judged[:: request_rows(conf)], conf.measure.speed_up, conf.measure.trial_s)
 
 
-def _runner(model: Any, batches: Sequence[Sequence[NDArray[Any]]]) -> Callable[[int], None]:
-    def run(i: int) -> None:
-        model.run(batches[i])
-
-    return run
-
-
-def _batches(tensors: Sequence[NDArray[Any]], rows: int, at_most: int | None) -> list[list[NDArray[Any]]]:
-    n_rows = len(tensors[0])
-    rows = min(rows, n_rows)
-    row_bytes = sum(t.shape[1] * (t.itemsize if t.dtype != object else 16) for t in tensors)
-    n_batches = max(1, min(n_rows // rows, at_most or _BATCHES_BYTES // max(1, rows * row_bytes)))
-    starts = np.linspace(0, n_rows - rows, n_batches).astype(np.int64)
-    return [[np.array(t[start : start + rows]) for t in tensors] for start in starts]
+def _run_arrivals(one: Timed, conf: MeasureConf, logged: Schedule | None, block: int, seed: int) -> None:
+    """Run the open-loop trial of one block, where one is asked for."""
+    if conf.arrivals == "none":
+        return
+    own = one.single_rate_per_s()
+    arrivals = logged if logged is not None else conf.rate_per_s or (None if own is None else _HALF_LOAD * own)
+    trial = one.run_load(arrivals, conf.trial_s, zlib.crc32(f"{seed} {block}".encode())) if arrivals is not None else None
+    if trial is not None:
+        one.loads.append(trial)
 
 
-def crosscheck(
-    model: Any, plan: ScoringPlan, tensors: Sequence[NDArray[Any]], kept: NDArray[np.float32], share: float, seed: int
-) -> tuple[int, float]:
-    """Compare a seeded share of the quality pass's batches, run again here, with the kept scores.
-
-    Whole batches of the same grid: dynamic quantisation scales an int8 graph's inputs by the batch, so that a row's score
-    depends on its neighbours. On the same grid every model of the demo, int8 too, gives the very same scores.
-
-    Returns
-    -------
-    tuple of int and float
-        Rows compared, and the largest absolute difference; NaN when there is one.
-    """
-    n_batches = -(-len(kept) // plan.batch_rows)
-    n_chosen = min(n_batches, max(1, round(share * n_batches)))
-    chosen = np.random.default_rng(seed).choice(n_batches, n_chosen, replace=False)
-    n_rows, worst = 0, np.float64(0.0)
-    for batch in chosen:
-        rows = slice(int(batch) * plan.batch_rows, min((int(batch) + 1) * plan.batch_rows, len(kept)))
-        again = model.score([t[rows] for t in tensors])
-        n_rows += len(again)
-        worst = np.maximum(worst, np.abs(again - kept[rows]).max())  # unlike max(), it keeps a NaN
-    return n_rows, float(worst)
-
-
-def _n_cores() -> int:
-    return len(capture().affinity) or 1
+def _search_rates(timed: Sequence[Timed], conf: SweepConf, say: Callable[[str], None]) -> None:
+    """Find the highest rate that holds the service level, variant after variant, where one is given."""
+    slo_ms = conf.measure.slo_ms
+    if slo_ms is None:
+        return
+    for one in timed:
+        one.rate_limit = found = one.search_rate(slo_ms)
+        if found is not None:
+            said = f"holds it up to {found.rate_per_s:,.0f} requests/s" if found.rate_per_s is not None else str(found.reason)
+            say(f"speed: {one.member.conf.label}: p99 <= {slo_ms:g} ms: {said}")

@@ -18,6 +18,7 @@ from harness.pipeline.progress import printing, say
 from harness.records.conf import SweepConf
 from harness.records.evidence import Signoff
 from harness.records.run import OK, PENDING
+from harness.report.sorted_rows import sorted_rows
 from harness.report.table import report_console
 from harness.runs import folder as files
 from harness.runs.manifest import Manifest, read_composed, read_manifest
@@ -26,14 +27,18 @@ from harness.stored_config import compose_stored
 _FROM_STORED = ("price", "gain", "review", "metrics", "candidate", "confidence", "retrain")
 
 
-def compare(directory: str, overrides: Sequence[str], config_dirs: Sequence[str]) -> int:
-    """Make the tables and the report again, also with another price, gain, review or metric."""
+def compare(directory: str, overrides: Sequence[str], config_dirs: Sequence[str], sort: str | None = None) -> int:
+    """Make the tables and the report again, also with another price, gain, review or metric, or in the order of a column.
+
+    A review is the same review in whatever order its table was looked at: it keeps the order of the sweep.
+    """
     root, manifest, conf, n_unscored = _stored(directory, overrides, config_dirs)
     with files.writing(root):
         evaluation = evaluate(root, conf, manifest, n_unscored)
-        reports.write_comparison(root, evaluation)
+        shown = evaluation if sort is None else replace(evaluation, comparison=sorted_rows(evaluation.comparison, sort))
+        reports.write_comparison(root, shown)
         reports.write_signoff(root, evaluation, conf)
-    reports.show(evaluation)
+    reports.show(shown)
     return evaluation.signoff.exit_code
 
 

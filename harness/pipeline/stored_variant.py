@@ -11,12 +11,14 @@ from numpy.typing import NDArray
 from harness.compare.unlabelled_sums import UnlabelledSums
 from harness.errors import ConfigError, ResultsError
 from harness.meters.not_measured import not_measured
+from harness.pipeline.gain_tallies import read_value_moments
 from harness.pipeline.reduction import KINDS, Paired, Tally
 from harness.records.comparison import LossChange
 from harness.records.conf import SweepConf, VariantConf
 from harness.records.drift import DriftRow, Parity
 from harness.records.measurement import Measurement
 from harness.records.metric import MetricValues
+from harness.records.money import ValueMoments
 from harness.records.needs import Needs
 from harness.records.run import RunRecord
 from harness.records.slice_search import WorstSlicesNote
@@ -44,6 +46,9 @@ class StoredVariant:
     parity: Parity | None = None  # of the champion, where the log holds what production gave
     loss_change: LossChange | None = None  # since the reference
     drift: tuple[DriftRow, ...] = ()  # of its scores and its loss, over all rows and by window
+    moments: ValueMoments | None = None  # of what a business rule reads of its judged rows
+    paired_moments: ValueMoments | None = None
+    unlabelled_moments: ValueMoments | None = None
 
     @property
     def label(self) -> str:
@@ -88,6 +93,9 @@ def load_variant(root: Path, name: str, conf: SweepConf, variant: VariantConf, r
         store.read_parity(path),
         store.read_loss_change(path, variant.label),
         _drift(path / store.DRIFT),
+        read_value_moments(path / store.VALUES),
+        read_value_moments(path / store.PAIRED_VALUES) if is_paired else None,
+        read_value_moments(path / store.UNLABELLED_VALUES) if is_paired else None,
     )
 
 

@@ -13,23 +13,23 @@ from pathlib import Path
 import numpy as np
 
 from harness.config import Composer, compose_sweep
-from harness.cost.traffic import traffic_from
 from harness.errors import ResultsError
 from harness.meters.machine import capture
 from harness.pipeline import environment, reports
 from harness.pipeline.column_work import LogWork
 from harness.pipeline.evaluate import evaluate
+from harness.pipeline.gain_tallies import check_amounts
 from harness.pipeline.log_comparison import compare_with_reference, log_work, why_not_compared
 from harness.pipeline.missing import write_missing_labels
-from harness.pipeline.money import price_of
+from harness.pipeline.money import prices_of
 from harness.pipeline.planning import Plan, members_of, plan_sweep
 from harness.pipeline.prepare import prepare
 from harness.pipeline.progress import bar, printing, say
 from harness.pipeline.quality import Member, run_quality
-from harness.pipeline.speed import estimate_s, run_speed
+from harness.pipeline.speed import check_measure, estimate_s, run_speed
+from harness.pipeline.stored_traffic import write_traffic
 from harness.records.conf import SweepConf
 from harness.records.model import ScoringPlan
-from harness.records.money import Traffic
 from harness.records.needs import combined
 from harness.records.replay import PreparedReplay, is_known
 from harness.records.run import OK, PENDING
@@ -37,7 +37,7 @@ from harness.runs import folder as files
 from harness.runs import store
 from harness.runs.findings import remove_findings
 from harness.runs.identity import digest, git_state
-from harness.runs.manifest import FORMAT, MANIFEST, Manifest, ManifestMember, read_manifest, write_composed, write_manifest, write_replay
+from harness.runs.manifest import FORMAT, MANIFEST, Manifest, ManifestMember, read_manifest, write_composed, write_manifest
 from harness.units import human_bytes, human_seconds
 
 
@@ -48,7 +48,8 @@ def sweep(overrides: Sequence[str], config_dirs: Sequence[str], dry_run: bool) -
         say(f"conf: your {option} is used instead of the shipped one")
     cache_dir = Path(conf.cache_dir)
     plan = plan_sweep(conf, None if dry_run else cache_dir)
-    price_of(conf)
+    prices_of(conf)
+    check_measure(conf)
     work = _log_work(conf)
     if dry_run:
         _say_plan(conf, plan)
@@ -57,6 +58,7 @@ def sweep(overrides: Sequence[str], config_dirs: Sequence[str], dry_run: bool) -
     root = Path(conf.results_dir) / conf.name
     with files.writing(root):
         prepared = _prepare(conf, plan, cache_dir)
+        check_amounts(prepared, conf.gain)
         if environment.compile_kernels(kernels, _kernel_rows(conf, prepared)):
             say("kernels: compiled (once for this machine)")
         _compare_log(root, conf, work)
@@ -121,9 +123,8 @@ def _begin(
     config_dirs: Sequence[str],
 ) -> Manifest:
     _say_replaced(root, members)
-    traffic = _traffic(conf, prepared)
     write_missing_labels(root, prepared)
-    write_replay(root, prepared.grid, prepared.account, prepared.notes, traffic)
+    write_traffic(root, conf, prepared)
     git, now = git_state(), _now()
     entries = []
     for member in members:
@@ -194,13 +195,6 @@ def _phase(root: Path, manifest: Manifest, phase: str) -> Manifest:
     return manifest
 
 
-def _traffic(conf: SweepConf, prepared: PreparedReplay) -> Traffic | None:
-    if prepared.timestamps_us is None:
-        return None
-    judged = prepared.timestamps_us[(prepared.roles & 4) > 0]
-    return traffic_from(judged, conf.replay.rows_per_request, None)
-
-
 def _first_judged(prepared: PreparedReplay) -> str | None:
     if prepared.timestamps_us is None:
         return None
@@ -229,8 +223,7 @@ def _say_plan(conf: SweepConf, plan: Plan) -> None:
         f"rows: up to {n_rows:,} of {len(plan.log.paths)} file(s)",
         f"disk: {human_bytes(n_rows * row_bytes)} of prepared replay under {conf.cache_dir}, {human_bytes(4.0 * n_rows * n_variants)} of scores under {conf.results_dir}",
         f"memory: about {human_bytes((110.0 if r.weight or r.cluster else 40.0) * n_rows + 6e8)} in one child at a time, besides mapped pages",
-        f"time: speed phase {human_seconds(estimate_s(len(onnx), conf.measure) if conf.measure.protocol != 'none' else 0.0)};"
-        f" quality phase {_quality_estimate(onnx, n_rows)}",
+        f"time: speed phase {human_seconds(estimate_s(onnx, conf))}; quality phase {_quality_estimate(onnx, n_rows)}",
         "dry run: nothing was written",
     ]
     with printing():

@@ -61,7 +61,7 @@ def write_unlabelled(
     from harness.compare.unlabelled_sums import unlabelled_sums
     from harness.tallies.stored import to_columns
 
-    missing = _is_unlabelled(prepared, variants)
+    missing = is_unlabelled(prepared, variants)
     if champion is None:
         return
     n_slices = rows.grid.n_slices
@@ -75,7 +75,8 @@ def write_unlabelled(
     files.write_columns(folder / store.UNLABELLED, {"n": np.asarray(n, np.int64)})
 
 
-def _is_unlabelled(prepared: PreparedReplay, variants: Sequence[VariantConf]) -> NDArray[np.bool_]:
+def is_unlabelled(prepared: PreparedReplay, variants: Sequence[VariantConf]) -> NDArray[np.bool_]:
+    """Return which rows would be judged of all these variants, and have no label."""
     missing = ((prepared.roles & (JUDGED | IMMATURE)) == JUDGED) & ~is_known(prepared.judged_labels)
     if prepared.weights is not None:
         missing &= prepared.weights > 0

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from harness.records.measurement import Measurement
-from harness.records.money import CostRow, GainRow
+from harness.records.measurement import Measurement, OperatingPoint
+from harness.records.money import BreakEven, CostRow, GainRow, PartMoney, SensitivityRange
 from harness.records.over_time import PeriodValue, RetrainReading
 from harness.records.slice_search import WorstSlicesNote
+from harness.records.trial import SpeedRatio
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,8 @@ class ComparisonRow:
     currency: str | None
     pareto: bool | None
     verdict: str
+    operating_point: OperatingPoint | None = None  # the one that is priced; None: nothing was priced
+    speed_ratio: SpeedRatio | None = None  # of the champion's throughput; None for the champion, or when not both were measured
 
     def metric(self, name: str) -> MetricSummary | None:
         """Return the summary of one metric, or None when it was not computed."""
@@ -95,3 +98,7 @@ class Comparison:
     worst_slices: tuple[WorstSlicesNote, ...] = ()
     data_lines: tuple[str, ...] = ()  # contract and drift of the log
     loss_changes: tuple[LossChange, ...] = ()  # by the first loss of the task, one curve for all rows
+    break_even: tuple[BreakEven, ...] = ()  # one per challenger
+    sensitivity: tuple[SensitivityRange, ...] = ()  # stretches of one parameter one after the other
+    parts: tuple[PartMoney, ...] = ()
+    sort: str | None = None  # what rows were put in order by, "net_per_1k, highest first"; None: the order of the sweep

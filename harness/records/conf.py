@@ -166,10 +166,18 @@ class MeasureConf:
         warmup_at_most_s: the wait for a steady state ends here.
         n_blocks: blocks at most, each with every variant once.
         trial_s: of each operating point.
+        turn_s: a trial is cut into turns of about this length, and the variants of a block take turns; None does not cut it.
         early_stop_width: the blocks end when every throughput's interval is narrower than this share; None fixes their number.
         early_stop_min_blocks: not before so many of them.
-        offline_batch_rows: rows of a batch at the operating point `offline`.
+        offline_batch_rows: rows of a batch at the operating point `offline`, one point for each.
         crosscheck_share: share of rows whose scores are compared with the kept ones.
+        threads: thread counts of the session, each with all points; empty: those of the variant's `deploy.threads`, else all cores.
+        arrivals: none | poisson | log: open-loop trials besides the closed-loop ones.
+        rate_per_s: requests per second of Poisson arrivals; None: half of the variant's own single-request rate.
+        speed_up: how many times faster the log's own timestamps are replayed.
+        generator: harness | loadgen.
+        slo_ms: p99 that a search for the highest Poisson rate holds; None searches nothing.
+        estimated_tdp_w: power to estimate energy with where nothing can be read; None leaves it unavailable.
     """
 
     protocol: str
@@ -180,15 +188,40 @@ class MeasureConf:
     warmup_at_most_s: float = 60.0
     n_blocks: int = 3
     trial_s: float = 1.0
+    turn_s: float | None = None
     early_stop_width: float | None = None
     early_stop_min_blocks: int = 3
-    offline_batch_rows: int = 4096
+    offline_batch_rows: tuple[int, ...] = (4096,)
     crosscheck_share: float = 0.01
+    threads: tuple[int, ...] = ()
+    arrivals: str = "none"
+    rate_per_s: float | None = None
+    speed_up: float = 1.0
+    generator: str = "harness"
+    slo_ms: float | None = None
+    estimated_tdp_w: float | None = None
 
 
 @dataclass(frozen=True)
 class PriceConf:
-    """`conf/price/NAME.yaml`: which row of which price sheet, and under which traffic."""
+    """`conf/price/NAME.yaml`: which row of which price sheet, and under which traffic.
+
+    Args:
+        file: the price sheet.
+        sku: of variants whose `deploy.sku` is null.
+        currency: that every price is converted into; None: that of the sheet.
+        rates: (currency, what one unit of it is worth in `currency`): what a sheet with other currencies is converted by.
+        lifetime_hours: of a machine that is owned: its purchase price is divided by them.
+        tariff_per_kwh: in `currency`, for power that the hourly price does not include.
+        pue: power of the building over power of the machine.
+        requests_per_day: what the log's arrivals are scaled to; None: as many as in the log.
+        target_utilisation: share of its throughput that a replica may use in the busiest minute; without `slo_ms` it sizes the fleet.
+        stated_utilisation: share of use of the third figure.
+        min_replicas: that stay up without arrivals.
+        slo_ms: p99 from arrival to answer that the replayed arrivals of every hour must hold; None: peak minutes size the fleet.
+        batch_delay_ms: how long a free replica waits for a batch to fill.
+        scale_up_delay_s: how long a replica takes to come up: it is started, and paid, so long before the hour that needs it.
+    """
 
     name: str
     file: str
@@ -203,6 +236,12 @@ class PriceConf:
     target_utilisation: float = 0.6
     stated_utilisation: float | None = None
     min_replicas: int = 1
+    currency: str | None = None
+    rates: tuple[tuple[str, float], ...] = ()
+    lifetime_hours: float | None = None
+    slo_ms: float | None = None
+    batch_delay_ms: float = 0.0
+    scale_up_delay_s: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -14,12 +14,40 @@ class EnergyReading:
 
     Args:
         source: measured_counter | integrated_power | external_meter | estimated_tdp | unavailable.
-        reason: no_nvml | not_supported | permission_denied | vm, or None when it was read.
+        reason: no_nvml | not_supported | permission_denied | vm, or what broke off the reading; None when it was read.
+        elapsed_s: of the window, from the first to the last reading of the counter; None where nothing was read.
+        polled_j: what a poller of power integrated over the same window, for a cross-check; None without one.
+        n_samples: of the poller.
+        throttled_share: of these samples, those with a thermal slowdown, a power brake, or an SM clock under 75 % of its default; None
+            without a poller.
+        events: names of what slowed the clocks in any sample, sorted.
+        max_temperature_c: of the device, highest in any sample; None where it was not read.
     """
 
     energy_j: float | None
     source: str
     reason: str | None
+    elapsed_s: float | None = None
+    polled_j: float | None = None
+    n_samples: int = 0
+    throttled_share: float | None = None
+    events: tuple[str, ...] = ()
+    max_temperature_c: int | None = None
+
+
+@dataclass(frozen=True)
+class SystemLoad:
+    """What else went on beside one trial, from the counters of the system; None where the system does not tell.
+
+    Args:
+        cpu_time_s: CPU time of this process, user and system, all threads.
+        others_share: CPU time of all other processes, as a share of what all usable cores could have given.
+        steal_share: time that the hypervisor gave to other machines, as a share of the same.
+    """
+
+    cpu_time_s: float
+    others_share: float | None
+    steal_share: float | None
 
 
 @dataclass(frozen=True)
@@ -53,6 +81,9 @@ class Trial:
         latency_counts: int64 [n_distinct], how many runs took that time; their sum is n_runs.
         energy: energy of the same window.
         clock_went_back: the clock ran backwards, so no time in here can be believed.
+        threads: of the session; None where it was not said.
+        load: what else went on.
+        block: number of its block, from 0; None where it was not said.
     """
 
     point: str
@@ -63,6 +94,9 @@ class Trial:
     latency_counts: NDArray[np.int64]
     energy: EnergyReading
     clock_went_back: bool = False
+    threads: int | None = None
+    load: SystemLoad | None = None
+    block: int | None = None
 
     @property
     def rows_per_s(self) -> float:

@@ -6,15 +6,16 @@ import csv
 import io
 import math
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 import pandas as pd
 
 from harness.records.comparison import Comparison, ComparisonRow, MetricSummary
-from harness.records.measurement import Measurement
+from harness.report.against_rows import against_columns, against_rows
 from harness.report.loss_change_rows import loss_change_columns, loss_change_rows
 from harness.report.over_time_files import is_shown, time_columns, time_rows
-from harness.report.plain import to_json
-from harness.report.row_text import Footnotes, row_text
+from harness.report.plain import plain, to_json
+from harness.report.row_text import Footnotes, priced_point, row_text
 from harness.report.table import columns_of, footer, heading
 
 Value = str | float | int | bool | None
@@ -25,13 +26,13 @@ _COST = (*_COST_FIGURES, "utilisation_source", "priced_as", "cost_per_month", "r
 
 def comparison_frame(comparison: Comparison) -> pd.DataFrame:
     """Return the table of `comparison.csv`; figures that were not measured are missing values, as undefined ones are."""
-    columns, rows = _table(comparison)
+    columns, rows = table_of(comparison)
     return pd.DataFrame.from_records(rows, columns=columns)
 
 
 def comparison_csv(comparison: Comparison) -> str:
     """Return the text of `comparison.csv`: an empty field was not measured, NaN is not defined."""
-    columns, rows = _table(comparison)
+    columns, rows = table_of(comparison)
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(columns)
@@ -40,8 +41,17 @@ def comparison_csv(comparison: Comparison) -> str:
 
 
 def comparison_json(comparison: Comparison) -> str:
-    """Return the text of `comparison.json`: the whole record, with the account of rows and the notes."""
-    return to_json(comparison)
+    """Return the text of `comparison.json`: the record with the account of rows and the notes.
+
+    What has one line per slice or per hour is left out: `parts` are `money_by_slice.csv`, and a `fleet` goes into the costs that stand here.
+    """
+    rows = tuple(replace(row, cost=replace(row.cost, fleet=None)) if row.cost else row for row in comparison.rows)
+    record = plain(replace(comparison, rows=rows, parts=()))
+    del record["parts"]  # not there is not the same as null, which is "not measured"
+    for row in record["rows"]:
+        if row["cost"]:
+            del row["cost"]["fleet"]
+    return to_json(record)
 
 
 def comparison_markdown(comparison: Comparison) -> str:
@@ -56,6 +66,8 @@ def comparison_markdown(comparison: Comparison) -> str:
         tables.append([titles, ["---"] * len(titles), *time_rows(comparison)])
     if titles := loss_change_columns(comparison):
         tables.append([titles, ["---"] * len(titles), *loss_change_rows(comparison)])
+    if titles := against_columns(comparison):
+        tables.append([titles, ["---"] * len(titles), *against_rows(comparison)])
     rows = "\n\n".join("\n".join(f"| {' | '.join(escape_markdown(cell) for cell in row)} |" for row in t) for t in tables)
     above, below = ("\n\n".join(escape_markdown(t) for t in texts) for texts in (heading(comparison), footer(comparison, notes)))
     return f"# {escape_markdown(comparison.name)}\n\n{above}\n\n{rows}\n\n{below}\n"
@@ -68,7 +80,8 @@ def escape_markdown(text: str) -> str:
     return text.replace("](", "]\\(").replace("\n", "<br>")
 
 
-def _table(comparison: Comparison) -> tuple[list[str], list[list[Value]]]:
+def table_of(comparison: Comparison) -> tuple[list[str], list[list[Value]]]:
+    """Return columns and rows of `comparison.csv`: None was not measured, NaN is not defined."""
     seen = [m.metric for row in comparison.rows for m in row.metrics]
     metrics = _column_names(dict.fromkeys((*(h for h in comparison.headline_metrics if h in seen), *seen)))
     records = [_record(row, metrics) for row in comparison.rows]
@@ -95,7 +108,7 @@ def _record(row: ComparisonRow, metrics: Mapping[str, str]) -> dict[str, Value]:
     for name, column in metrics.items():
         record |= dict(zip((column + suffix for suffix in _SUFFIXES), _summary(row.metric(name)), strict=True))
     record |= {k: getattr(row, k) for k in ("worst_slice", "worst_slice_metric", "worst_slice_vs_champion")}
-    record |= _speed(row.measurement)
+    record |= _speed(row)
     record |= {k: getattr(row.cost, k) if row.cost else None for k in _COST}
     record["gain_per_1k"] = row.gain.gain_per_1k if row.gain else None
     return record | {k: getattr(row, k) for k in ("net_per_1k", "net_per_1k_ci_low", "net_per_1k_ci_high", "currency", "pareto", "verdict")}
@@ -107,17 +120,19 @@ def _summary(m: MetricSummary | None) -> tuple[Value, ...]:
     return m.value, m.ci_low, m.ci_high, m.vs_champion, m.vs_champion_ci_low, m.vs_champion_ci_high
 
 
-def _speed(m: Measurement | None) -> dict[str, Value]:
-    single, offline = (m.point(name) if m else None for name in ("single", "offline"))
+def _speed(row: ComparisonRow) -> dict[str, Value]:
+    m, point = row.measurement, priced_point(row)
+    single = m.point("single") if m else None
     latency = {p.q: p.value_ms for p in single.latency} if single else {}
+    energy = row.operating_point.energy_j_per_1k if row.operating_point else m.energy_j_per_1k if m else None
     return {
         "latency_single_p50_ms": latency.get(50.0),
         "latency_single_p99_ms": latency.get(99.0),
-        "throughput_rows_per_s": offline.throughput_rows_per_s if offline else None,
-        "batch_rows": offline.batch_rows if offline else None,
+        "throughput_rows_per_s": point.throughput_rows_per_s if point else None,
+        "batch_rows": point.batch_rows if point else None,
         "measured_on": m.measured_on if m else None,
         "measurement_status": m.status if m else "not_measured",
-        "energy_j_per_1k": m.energy_j_per_1k if m else None,
+        "energy_j_per_1k": energy,
         "energy_source": m.energy_source if m else None,
     }
 

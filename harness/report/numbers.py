@@ -56,11 +56,32 @@ def milliseconds(value: float) -> str:
 
 
 def rate(value: float) -> str:
-    """Write rows per second in thousands or millions: `950`, `12.3 k`, `1.25 M`.
+    """Write rows per second in thousands, millions or billions: `950`, `12.3 k`, `1.25 M`.
 
     >>> rate(950.0), rate(12345.0), rate(1.25e6)
     ('950', '12.3 k', '1.25 M')
     """
-    if value >= 999_500:
-        return f"{value / 1e6:.3g} M"
-    return f"{value / 1e3:.3g} k" if value >= 999.5 else f"{value:.0f}"
+    return count(value) if value >= 999.5 else f"{value:.0f}"
+
+
+def count(value: float) -> str:
+    """Write a large number, or a rate that may be small, with three digits: `4.13`, `12.3 k`, `1.25 M`, `2 G`.
+
+    >>> count(4.128), count(350_000.0), count(2_090_000.0), count(2e9)
+    ('4.13', '350 k', '2.09 M', '2 G')
+    """
+    for limit, letter in ((999.5e6, "G"), (999.5e3, "M"), (999.5, "k")):  # what rounds to 1,000 of one is 1 of the next
+        if value >= limit:
+            return f"{value / {'G': 1e9, 'M': 1e6, 'k': 1e3}[letter]:.3g} {letter}"
+    return f"{value:.3g}"
+
+
+def percent(share: float) -> str:
+    """Write a share in percent with three digits; what is less than all never reads as 100 %.
+
+    >>> percent(0.9312), percent(0.041), percent(1.0), percent(0.99999)
+    ('93.1 %', '4.1 %', '100 %', 'over 99.9 %')
+    """
+    if math.isnan(share):
+        return "undefined"
+    return "over 99.9 %" if 0.9995 <= share < 1 else f"{100 * share:.3g} %"

@@ -13,7 +13,8 @@ def one_line(row: ComparisonRow, comparison: Comparison, conf: VariantConf | Non
     """Say in one line what a model is for, what a thousand calls cost, and what it brings.
 
     As "gbdt_small (risk-ml, card fraud; KPI chargebacks): 0.0041 USD / 1k calls, auc +0.0120 [0.0090, 0.0150] on the champion,
-    net +1.93 USD / 1k"; what was not measured is left out of the line and stands in the table's notes.
+    net +1.93 USD / 1k"; what was not measured is left out of the line and stands in the table's notes. What the gain takes for granted
+    stands behind the net.
     """
     parts = [_cost(row), _quality(row, comparison), _net(row)]
     said = ", ".join(part for part in parts if part) or "nothing was measured"
@@ -51,4 +52,7 @@ def _quality(row: ComparisonRow, comparison: Comparison) -> str:
 
 
 def _net(row: ComparisonRow) -> str:
-    return "" if row.net_per_1k is None else f"net {money(row.net_per_1k, signed=True)} {row.currency or ''} / 1k".replace("  ", " ")
+    if row.net_per_1k is None:
+        return ""
+    assumed = f" ({row.gain.assumption})" if row.gain and row.gain.assumption else ""
+    return f"net {money(row.net_per_1k, signed=True)} {row.currency or ''} / 1k".replace("  ", " ") + assumed

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass, field
 
 from harness.records.comparison import Comparison, ComparisonRow, MetricSummary
-from harness.records.measurement import Measurement
+from harness.records.measurement import Measurement, OperatingPoint
 from harness.report.numbers import NOT_MEASURED, milliseconds, money, rate, with_interval
 
 
@@ -59,9 +59,9 @@ def row_text(row: ComparisonRow, comparison: Comparison, notes: Footnotes) -> Ro
         vs_champion=_vs_champion(row, summary, comparison, notes),
         worst_slice=_worst_slice(row, notes),
         latency=_latency(row.measurement, notes),
-        throughput=_throughput(row.measurement, notes),
+        throughput=_throughput(row, notes),
         cost=_cost(row, notes),
-        gain=money(row.gain.gain_per_1k, signed=True) if row.gain else notes.missing("no business rule: gain=NAME"),
+        gain=_gain(row, notes),
         net=_net(row, notes),
         pareto=notes.missing("cost or gain not measured, so no Pareto front") if row.pareto is None else ("yes" if row.pareto else "no"),
         verdict=row.verdict,
@@ -109,11 +109,16 @@ def _latency(m: Measurement | None, notes: Footnotes) -> str:
     return "\n".join(parts) + _noisy(m, notes)
 
 
-def _throughput(m: Measurement | None, notes: Footnotes) -> str:
-    point = m.point("offline") if m else None
+def _throughput(row: ComparisonRow, notes: Footnotes) -> str:
+    point, m = priced_point(row), row.measurement
     if m is None or point is None:
         return notes.missing(_not_measured(m))
-    return rate(point.throughput_rows_per_s) + _noisy(m, notes)
+    return f"{rate(point.throughput_rows_per_s)}{_noisy(m, notes)}\n{point.batch_rows:,}"
+
+
+def priced_point(row: ComparisonRow) -> OperatingPoint | None:
+    """Return the operating point whose throughput and batch stand in the table: the one that is priced, else the fastest offline one."""
+    return row.operating_point or (row.measurement.point("offline") if row.measurement else None)
 
 
 def _noisy(m: Measurement, notes: Footnotes) -> str:
@@ -134,7 +139,15 @@ def _not_measured(m: Measurement | None) -> str:
 def _cost(row: ComparisonRow, notes: Footnotes) -> str:
     if row.cost is None or row.cost.cost_per_1k is None:
         return notes.missing(f"cost: {row.cost.reason}" if row.cost and row.cost.reason else "no price sheet: price=NAME")
-    return money(row.cost.cost_per_1k) + (f" {notes.mark(row.cost.note)}" if row.cost.note else "")
+    return money(row.cost.cost_per_1k) + (f"\n{notes.mark(row.cost.note)}" if row.cost.note else "")
+
+
+def _gain(row: ComparisonRow, notes: Footnotes) -> str:
+    if row.gain is None:
+        return notes.missing("no business rule: gain=NAME")
+    why = f"gain: {row.gain.reason}" if math.isnan(row.gain.gain_per_1k) and row.gain.reason else None
+    marks = (notes.mark(why) if why else "") + _assumed(row, notes)
+    return money(row.gain.gain_per_1k, signed=True) + (f"\n{marks}" if marks else "")
 
 
 def _net(row: ComparisonRow, notes: Footnotes) -> str:
@@ -142,5 +155,13 @@ def _net(row: ComparisonRow, notes: Footnotes) -> str:
         return notes.missing("net needs both a gain and a cost")
     low, high = row.net_per_1k_ci_low, row.net_per_1k_ci_high
     if low is None or high is None or math.isnan(low + high):
-        return money(row.net_per_1k, signed=True)
-    return with_interval(row.net_per_1k, low, high, signed=True, break_line=True)
+        figure, interval = money(row.net_per_1k, signed=True), ""
+    else:
+        figure, _, interval = with_interval(row.net_per_1k, low, high, signed=True, break_line=True).partition("\n")
+    mark = _assumed(row, notes)
+    return figure + (f" {mark}" if mark else "") + (f"\n{interval}" if interval else "")
+
+
+def _assumed(row: ComparisonRow, notes: Footnotes) -> str:
+    """Return the number of the footnote that says what a gain takes for granted; nothing where it does not."""
+    return notes.mark(f"gain: {row.gain.assumption}") if row.gain and row.gain.assumption else ""

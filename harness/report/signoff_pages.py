@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,19 +11,26 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 from harness.records.comparison import Comparison
 from harness.records.conf import VariantConf
 from harness.records.evidence import Signoff
+from harness.report.alerts import alerts
 from harness.report.comparison_files import escape_markdown
 from harness.report.junit import junit
-from harness.report.numbers import money
+from harness.report.numbers import money, percent
 from harness.report.one_line import one_lines
 from harness.report.plain import to_json
-from harness.report.rollback import alerts, rollback
+from harness.report.rollback import Notice, rollback
 from harness.report.row_text import Footnotes, row_text
 from harness.report.table import columns_of, footer, heading
 
 TEMPLATES = Path(__file__).parent / "templates"
 
 
-def pages(signoff: Signoff, comparison: Comparison, variants: Sequence[VariantConf]) -> dict[str, str]:
+def pages(
+    signoff: Signoff,
+    comparison: Comparison,
+    variants: Sequence[VariantConf],
+    error_costs: Mapping[str, float | None] | None = None,
+    notice: Notice | None = None,
+) -> dict[str, str]:
     """Write every file of a review.
 
     Parameters
@@ -34,6 +41,10 @@ def pages(signoff: Signoff, comparison: Comparison, variants: Sequence[VariantCo
         The table that the verdicts stand on.
     variants
         For owner, use case, KPI and fallback.
+    error_costs
+        By variant, what one more wrong decision costs; None: no threshold on the error rate.
+    notice
+        Counts the predictions that notice a deterioration; None: they are not counted.
 
     Returns
     -------
@@ -41,7 +52,7 @@ def pages(signoff: Signoff, comparison: Comparison, variants: Sequence[VariantCo
         File name to content: signoff.json, signoff.md, signoff.html, signoff.xml (JUnit), runbook.md, alerts.yaml. The page needs no
         other file, and the same records give the same bytes.
     """
-    known = rollback(signoff, comparison, variants)
+    known = rollback(signoff, comparison, variants, error_costs, notice)
     context = _context(signoff, comparison, variants) | {"rollback": known}
     environment = _environment()
     written = {name: environment.get_template(f"{name}.j2").render(context) for name in ("signoff.html", "signoff.md", "runbook.md")}
@@ -81,4 +92,5 @@ def _environment() -> Environment:
     )
     environment.filters["md"] = lambda text: escape_markdown(str(text))
     environment.filters["money"] = money
+    environment.filters["percent"] = percent
     return environment

@@ -13,9 +13,12 @@ from rich.table import Table
 from rich.text import Text
 
 from harness.records.comparison import Comparison
+from harness.report.against_rows import against_columns, against_rows
 from harness.report.loss_change_rows import RESIDUAL_NOTE, loss_change_columns, loss_change_rows
+from harness.report.money_text import money_lines
 from harness.report.over_time_files import is_shown, retrain_lines, time_columns, time_rows
 from harness.report.row_text import Footnotes, RowText, row_text
+from harness.report.speed_text import speed_lines
 from harness.report.worst_slices_frame import worst_slices_lines
 
 _PIPED = 140  # columns, where there is no terminal to ask
@@ -72,6 +75,9 @@ def render(comparison: Comparison, console: Console) -> None:
         console.print()
         console.print(_plain_table(titles, loss_change_rows(comparison)))
         _line(console, f"! more than chance, ? not tested; {RESIDUAL_NOTE}")
+    if titles := against_columns(comparison):
+        console.print()
+        console.print(_plain_table(titles, against_rows(comparison)))
     console.print()
     for line in footer(comparison, notes):
         _line(console, line)
@@ -85,16 +91,20 @@ def heading(comparison: Comparison) -> Iterator[str]:
         f"; left out: {', '.join(left_out)}" if left_out else ""
     )
     yield from (text for text in (comparison.parity, *comparison.data_lines, comparison.training_note) if text)
+    if comparison.sort:
+        yield f"rows by {comparison.sort}; those without the figure last"
 
 
 def footer(comparison: Comparison, notes: Footnotes) -> Iterator[str]:
-    """Give the legend, the reasons for what is missing, the notes, and the next command."""
+    """Give the legend, the reasons for what is missing, speed and money in sentences, the notes, and the next command."""
     if comparison.champion is not None:
         yield "* the champion; differences are on the same rows, [ ] are intervals"
     if notes.noisy:
         yield f"~ noisy measurement: {', '.join(notes.noisy)}; why, says measurement.json of each"
     for i, text in enumerate(notes.texts):
         yield f"({i + 1}) {text}"
+    yield from speed_lines(comparison)
+    yield from money_lines(comparison)
     yield from worst_slices_lines(comparison.worst_slices)
     yield from retrain_lines(comparison.retrain)
     yield from (f"- {text}" for text in comparison.notes)
@@ -120,7 +130,7 @@ def _speed(comparison: Comparison) -> list[_Column]:
     return [
         _Column("variant", "variant", right=False),
         _Column("p50\np99 ms", "latency"),
-        _Column("rows/s", "throughput"),
+        _Column("rows/s\nbatch", "throughput"),
         _Column(f"cost\n{unit}", "cost"),
         _Column(f"gain\n{unit}", "gain"),
         _Column(f"net\n{unit}", "net"),

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from harness.errors import ResultsError
 from harness.records.comparison import RowAccount
@@ -17,8 +18,8 @@ from harness.records.tally import Grid
 from harness.runs import folder
 from harness.runs.identity import digest
 
-MANIFEST, COMPOSED, GRID = "sweep.json", "composed.json", "grid.json"
-FORMAT = 3  # of the folder; raised when an older harness could not read it
+MANIFEST, COMPOSED, GRID, TRAFFIC = "sweep.json", "composed.json", "grid.json", "traffic.arrow"
+FORMAT = 4  # of the folder; raised when an older harness could not read it
 
 
 @dataclass(frozen=True)
@@ -117,12 +118,20 @@ def read_composed(root: Path, manifest: Manifest) -> list[tuple[str, str]]:
     return [(m.variant, texts[m.variant]) for m in manifest.members]
 
 
-def write_replay(root: Path, grid: Grid, account: RowAccount, notes: tuple[str, ...], traffic: Traffic | None) -> None:
-    """Write what the tables need of the replay: names of cells, the row account, arrivals per minute."""
-    (root / "replay" / "traffic.arrow").unlink(missing_ok=True)
+def write_replay(
+    root: Path,
+    grid: Grid,
+    account: RowAccount,
+    notes: tuple[str, ...],
+    traffic: Traffic | None,
+    n_arrivals: NDArray[np.int64] | None = None,
+) -> None:
+    """Write what the tables need of the replay: names of cells, the row account, requests per minute and how many arrivals those are."""
+    (root / "replay" / TRAFFIC).unlink(missing_ok=True)
     if traffic is not None:
         columns = {"minute": traffic.minute, "requests": traffic.minute_requests}
-        folder.write_columns(root / "replay" / "traffic.arrow", columns)
+        columns |= {} if n_arrivals is None else {"n_arrivals": n_arrivals}
+        folder.write_columns(root / "replay" / TRAFFIC, columns)
     profile = {"grid": grid, "account": account, "notes": notes, "n_hours": traffic.n_hours if traffic else None}
     folder.write_json(root / "replay" / GRID, profile)
 
@@ -144,6 +153,6 @@ def read_replay(root: Path) -> StoredReplay:
     account = RowAccount(data["account"]["n_log"], data["account"]["n_judged"], tuple((r, n) for r, n in data["account"]["left_out"]))
     traffic = None
     if data["n_hours"] is not None:
-        columns = folder.read_columns(root / "replay" / "traffic.arrow")
+        columns = folder.read_columns(root / "replay" / TRAFFIC)
         traffic = Traffic(np.array(columns["minute"]), np.array(columns["requests"]), data["n_hours"])
     return StoredReplay(grid, account, tuple(data["notes"]), traffic)

@@ -7,7 +7,6 @@ import os
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,12 +15,13 @@ from numpy.typing import NDArray
 from harness.errors import ResultsError
 from harness.records.comparison import LossChange
 from harness.records.drift import Parity
-from harness.records.measurement import Measurement, OperatingPoint, Percentile
+from harness.records.measurement import Measurement
 from harness.records.metric import MetricValues
 from harness.records.run import OK, Identity, RunRecord
 from harness.records.slice_search import WorstSlicesNote
 from harness.records.tally import Grid
 from harness.runs import folder
+from harness.runs.decode import decode
 from harness.runs.identity import slug
 
 SCORES, TALLIES, PAIRED, REFERENCE, UNLABELLED, METRICS, CONFUSION, WORST_SLICES, DRIFT, PARITY, RUN, MEASUREMENT, CONFIG, LOG = (
@@ -41,6 +41,7 @@ SCORES, TALLIES, PAIRED, REFERENCE, UNLABELLED, METRICS, CONFUSION, WORST_SLICES
     "run.log",
 )
 
+VALUES, PAIRED_VALUES, UNLABELLED_VALUES = "value_moments.arrow", "paired_value_moments.arrow", "unlabelled_value_moments.arrow"
 RAW_SCORES = ".scores.raw"  # while a variant is being scored
 
 _CELL = ("slice_by", "slice_value", "window")
@@ -66,7 +67,8 @@ def read_run(path: Path) -> RunRecord | None:
 
 def remove_results(path: Path) -> None:
     """Remove what an earlier attempt left in a variant's folder, the mark that it has ended first; its measurement stays."""
-    for name in (RUN, TALLIES, PAIRED, REFERENCE, UNLABELLED, METRICS, CONFUSION, WORST_SLICES, DRIFT, PARITY, SCORES):
+    values = (VALUES, PAIRED_VALUES, UNLABELLED_VALUES)
+    for name in (RUN, TALLIES, PAIRED, REFERENCE, UNLABELLED, *values, METRICS, CONFUSION, WORST_SLICES, DRIFT, PARITY, SCORES):
         (path / name).unlink(missing_ok=True)
 
 
@@ -117,14 +119,7 @@ def read_measurement(path: Path) -> Measurement | None:
     file = path / MEASUREMENT
     if not file.is_file():
         return None
-    data = folder.read_json(file)
-    points = tuple(_point(p) for p in data.pop("points"))
-    return Measurement(**{**data, "points": points})
-
-
-def _point(data: dict[str, Any]) -> OperatingPoint:
-    latency = tuple(Percentile(**p) for p in data["latency"])
-    return OperatingPoint(**{**data, "latency": latency, "trial_rows_per_s": tuple(data["trial_rows_per_s"])})
+    return decode(Measurement, folder.read_json(file))
 
 
 def read_metrics(path: Path, grid: Grid, names: Sequence[str], confidence: float) -> tuple[MetricValues, ...] | None:

@@ -200,7 +200,7 @@ def test_stored_results_answer_and_damaged_ones_are_refused(tiny_results: Path, 
     text = (copy / "sweep.json").read_text()
     for damage, words in (
         (text[:100], "cannot be read"),
-        (text.replace('"format": 3', '"format": 99'), "format 99"),
+        (text.replace('"format": 4', '"format": 99'), "format 99"),
         ("[]", "format None"),
     ):
         (copy / "sweep.json").write_text(damage)

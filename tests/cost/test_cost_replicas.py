@@ -8,9 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.cost.rates import Rates
-from harness.cost.replicas import fleet_for
+from harness.cost.replicas import coming_up_hours, fleet_for
 from harness.cost.traffic import traffic_from
 from harness.records.money import Traffic
+from tests.oracles import replica_queue
 from tests.oracles.cost_from_log import cost_from_log
 
 MINUTE_US = 60_000_000
@@ -52,3 +53,34 @@ def test_exactly_full_does_not_buy_one_more():
 def test_an_hour_with_arrivals_has_a_replica_even_when_none_is_kept():
     fleet = fleet_for(Traffic(np.array([0, 179]), np.array([1e-9, 1e-9]), 3.0), 1.0, 1e6, 0.6, min_replicas=0)
     assert fleet.replica_hours == 2.0
+
+
+def test_the_hours_add_up_to_the_fleet():
+    fleet = fleet_for(Traffic(np.array([30, 31, 239]), np.array([600.0, 60.0, 60.0]), 3.5), 2.0, 10.0, 0.5, min_replicas=1)
+    hours = fleet.hours
+    assert hours.hour.tolist() == [0, 1, 2, 3]
+    assert hours.replicas.tolist() == [4, 1, 1, 1]  # 20 rows/s at 5 a replica
+    assert hours.paid_hours.tolist() == [2.0, 1.0, 1.0, 1.0]  # the first hour is covered by half
+    assert hours.requests.tolist() == [660.0, 0.0, 0.0, 60.0]
+    assert fleet.replica_hours == hours.paid_hours.sum()
+    assert (fleet.p99_ms, fleet.note) == (None, None)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    replicas=st.lists(st.integers(0, 4), min_size=1, max_size=12).filter(max),
+    delay_quarters=st.integers(0, 20),
+)
+def test_a_replica_is_paid_from_its_start(replicas, delay_quarters):
+    delay_h = delay_quarters / 4
+    found = sum(replicas) + coming_up_hours(np.array(replicas), delay_h).sum()
+    assert found == pytest.approx(replica_queue.paid_hours(replicas, [1.0] * len(replicas), delay_h))
+
+
+def test_replicas_of_the_peak_are_started_before_it():
+    traffic = Traffic(np.array([0, 60, 120]), np.array([60.0, 300.0, 60.0]), 2 + 1 / 60)
+    at_once, ahead = (fleet_for(traffic, 1.0, 1.0, 1.0, 1, delay_s) for delay_s in (0.0, 900.0))
+    assert at_once.hours.replicas.tolist() == [1, 5, 1]
+    assert ahead.replica_hours == at_once.replica_hours + 4 * 0.25
+    assert ahead.hours.paid_hours[1] == 6.0
+    assert ahead.utilisation_share < at_once.utilisation_share

@@ -30,6 +30,43 @@ def test_no_candidate_is_worth_more_and_none_as_good_is_higher(rows: list[tuple[
     assert found == max(t for t, w in worth.items() if w > best - 1e-9)
 
 
+FRAUD = ValueMatrix(
+    {"column": "amount"}, {"column": "fee", "times": -1}, {"column": "amount", "times": -0.5}, 0.0, "USD",
+    overrides=[{"slice": "c=x", "false_positive": -2.0}],
+)  # fmt: skip
+AMOUNT_ROWS = st.lists(
+    st.tuples(
+        st.integers(0, 8), st.sampled_from([0, 1, 0, 1, -1]), st.sampled_from([0.0, 0.1, 7.3, 1e5]), st.integers(0, 9), st.integers(0, 1)
+    ),
+    min_size=1,
+    max_size=25,
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(rows=AMOUNT_ROWS.filter(lambda rows: any(row[1] >= 0 for row in rows)), seed=st.integers(0, 99))
+def test_with_amounts_and_values_of_slices_no_candidate_is_worth_more_in_any_order_of_rows(rows, seed) -> None:
+    steps, labels, amount, fee, is_x = (np.array(c) for c in zip(*rows, strict=True))
+    scores, amounts = (steps / 8).astype(np.float32), np.stack([amount, fee], axis=1).astype(np.float64)
+    found = best_threshold(scores, labels, FRAUD, amounts, is_x)
+    slices = ["x" if one else "y" for one in is_x]
+    candidates = [np.inf, *(float(s) for s, y in zip(scores, labels, strict=True) if y >= 0)]
+    worth = {t: worth_of_threshold(FRAUD, scores, labels, t, {"amount": amount, "fee": fee}, slices) for t in candidates}
+    best, slack = max(worth.values()), 1e-9 * (1 + amount.sum())
+    assert worth[found] == pytest.approx(best, abs=slack)
+    assert found == max(t for t, w in worth.items() if w > best - slack)
+    order = np.random.default_rng(seed).permutation(len(labels))
+    assert best_threshold(scores[order], labels[order], FRAUD, amounts[order], is_x[order]) == found
+
+
+def test_one_great_amount_turns_the_threshold_that_counts_alone_would_set() -> None:
+    scores, labels = f32(0.9, 0.8, 0.2), np.array([0, 0, 1])
+    assert best_threshold(scores, labels, FRAUD, np.array([[1.0, 3.0]] * 3), np.zeros(3, int)) == np.inf
+    assert best_threshold(scores, labels, FRAUD, np.array([[1.0, 3.0], [1.0, 3.0], [1000.0, 3.0]]), np.zeros(3, int)) == pytest.approx(0.2)
+    with pytest.raises(ValueError, match="amounts: none given, and the values hang on amount, fee"):
+        best_threshold(scores, labels, FRAUD)
+
+
 def test_where_every_alarm_costs_nobody_is_flagged() -> None:
     assert best_threshold(f32(0.1, 0.9), np.array([0, 0]), RULE) == np.inf
 

@@ -8,9 +8,10 @@ import pytest
 from scipy.stats import norm
 
 from harness.records.evidence import Evidence, Lineage
-from harness.records.measurement import Measurement, OperatingPoint, Percentile
+from harness.records.measurement import Measurement, OperatingPoint
 from harness.records.metric import Differences
 from harness.records.money import CostRow, GainRow
+from harness.records.percentile import Percentile
 from harness.records.tally import Grid
 
 Z = norm.ppf(0.975)

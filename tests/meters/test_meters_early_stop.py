@@ -36,6 +36,14 @@ def test_every_variant_and_both_points_must_be_known():
     assert not may_stop([trials(NARROW, [])], CONF, 0.95)
 
 
+def test_every_batch_size_and_thread_count_must_be_known():
+    small = trials(NARROW, NARROW)
+    for changes in ({"batch_rows": 64}, {"threads": 2}):
+        for more, stop in ((NARROW, True), (WIDE, False), (NARROW[:2], False)):
+            others = [replace(t, **changes, elapsed_s=t.elapsed_s * (changes.get("batch_rows", 1))) for t in trials(more, [])]
+            assert may_stop([[*small, *others]], CONF, 0.95) is stop
+
+
 def test_not_before_three_blocks_with_a_clock_to_believe():
     equal = trials([100.0, 100.0], [100.0, 100.0])
     assert not may_stop([equal], CONF, 0.95)

@@ -1,92 +1,64 @@
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
-from harness.meters.energy import REASONS, NoEnergyMeter, RaplMeter, cpu_energy_meter
+import harness.meters.meter_for as module
+from harness.meters.energy import NoEnergyMeter, idle_power_w
+from harness.meters.estimated import EstimatedTdpMeter
+from harness.meters.meter_for import meter_for
+from harness.meters.rapl import RaplMeter
+from harness.meters.replayed import ReplayedMeter
+from harness.records.conf import MeasureConf
+from harness.records.trial import EnergyReading
 
-RANGE_UJ = 262_143_328_850
-
-
-@pytest.fixture
-def powercap(tmp_path):
-    """Return a fake tree of one package with its cores and memory, and psys around them."""
-    for zone, name in {"0": "package-0", "0:0": "core", "0:1": "dram", "1": "psys"}.items():
-        folder = tmp_path / f"intel-rapl:{zone}"
-        folder.mkdir()
-        (folder / "name").write_text(f"{name}\n")
-        (folder / "max_energy_range_uj").write_text(f"{RANGE_UJ}\n")
-        (folder / "energy_uj").write_text("1000000\n")
-    return tmp_path
+QUICK, ESTIMATED = MeasureConf("quick"), MeasureConf("quick", estimated_tdp_w=65.0)
 
 
-def advance(root: Path, zone: str, to_uj: int) -> None:
-    (root / f"intel-rapl:{zone}" / "energy_uj").write_text(f"{to_uj}\n")
+@pytest.mark.parametrize(
+    ("reading", "watts"),
+    [
+        (EnergyReading(30.0, "measured_counter", None, 2.0), 15.0),
+        (EnergyReading(30.0, "integrated_power", None, 3.0), 10.0),
+        (EnergyReading(0.0, "external_meter", None, 3.0), 0.0),  # of an outlet that is off
+        (EnergyReading(None, "unavailable", "vm"), None),
+        (EnergyReading(30.0, "measured_counter", None), None),  # nobody said over which time
+        (EnergyReading(30.0, "measured_counter", None, 0.0), None),
+        (EnergyReading(130.0, "estimated_tdp", "vm", 2.0), None),  # a rated power is not an idle one
+    ],
+)
+def test_idle_power(reading, watts):
+    slept = []
+    assert idle_power_w(ReplayedMeter([reading]), 2.5, slept.append) == watts
+    assert slept == [2.5]
 
 
-def test_packages_and_memory_are_summed_and_nothing_twice(powercap):
-    meter = cpu_energy_meter(powercap)
+def test_an_estimate_is_labelled_and_says_why():
+    ticks = iter([100.0, 130.0, 200.0, 199.0])
+    meter = EstimatedTdpMeter(65.0, "permission_denied", lambda: next(ticks))
     meter.start()
-    for zone, to_uj in {"0": 4_000_000, "0:0": 3_000_000, "0:1": 1_500_000, "1": 9_000_000}.items():
-        advance(powercap, zone, to_uj)
-    reading = meter.stop()
-    assert (reading.energy_j, reading.source, reading.reason) == (3.5, "measured_counter", None)
-
-
-def test_a_counter_that_starts_again_goes_on_from_its_range(powercap):
-    advance(powercap, "0", RANGE_UJ - 2_000_000)
-    meter = cpu_energy_meter(powercap)
+    assert meter.stop() == EnergyReading(1950.0, "estimated_tdp", "permission_denied", 30.0)
     meter.start()
-    advance(powercap, "0", 1_000_000)
-    advance(powercap, "0:1", 2_000_000)
-    assert meter.stop().energy_j == pytest.approx(3.0 + 1.0)
+    assert meter.stop() == EnergyReading(0.0, "estimated_tdp", "permission_denied", 0.0)  # a clock that goes backwards
 
 
-def test_each_window_begins_at_its_own_start(powercap):
-    meter = cpu_energy_meter(powercap)
-    for to_uj in (2_000_000, 4_000_000):
-        meter.start()
-        advance(powercap, "0", to_uj)
-        advance(powercap, "0:1", to_uj)
-        energy_j = meter.stop().energy_j
-    assert energy_j == 4.0
+def test_an_estimate_without_a_beginning_is_none():
+    assert EstimatedTdpMeter(65.0).stop().energy_j is None
 
 
-def test_a_counter_that_stands_still_is_no_zero_energy(powercap):
-    meter = cpu_energy_meter(powercap)
-    meter.start()
-    advance(powercap, "0", 4_000_000)  # the memory's counter does not move
-    reading = meter.stop()
-    assert (reading.energy_j, reading.source, reading.reason) == (None, "unavailable", "not_supported")
+@pytest.mark.parametrize(("device", "finder"), [("cpu", "cpu_energy_meter"), ("cuda", "cuda_energy_meter")])
+def test_an_estimate_stands_in_only_where_it_was_asked_for_and_nothing_is_read(monkeypatch, device, finder):
+    monkeypatch.setattr(module, finder, lambda *args, is_vm: NoEnergyMeter("vm" if is_vm else "not_supported"))
+    assert meter_for(device, QUICK, True) == NoEnergyMeter("vm")
+    assert meter_for(device, ESTIMATED, True) == EstimatedTdpMeter(65.0, "vm")
+    assert meter_for(device, ESTIMATED) == EstimatedTdpMeter(65.0, "not_supported")
+    read = RaplMeter(())
+    monkeypatch.setattr(module, finder, lambda *args, is_vm: read)
+    assert meter_for(device, ESTIMATED) is read
 
 
-@pytest.mark.parametrize(("is_vm", "reason"), [(True, "vm"), (False, "not_supported")])
-def test_without_counters_the_reason_is_named(tmp_path, is_vm, reason):
-    for root in (tmp_path, tmp_path / "missing"):
-        meter = cpu_energy_meter(root, is_vm=is_vm)
-        meter.start()
-        reading = meter.stop()
-        assert (reading.energy_j, reading.source, reading.reason) == (None, "unavailable", reason)
-        assert reading.reason in REASONS
-
-
-def test_a_counter_that_only_root_may_read_says_so(powercap, monkeypatch):
-    read_text = Path.read_text
-
-    def refuse(path: Path, *args: object, **kwargs: object) -> str:
-        if path.name == "energy_uj":
-            raise PermissionError(13, "Permission denied")
-        return read_text(path)
-
-    monkeypatch.setattr(Path, "read_text", refuse)
-    assert cpu_energy_meter(powercap) == NoEnergyMeter("permission_denied")
-
-
-def test_a_zone_without_a_counter_is_not_supported(powercap):
-    (powercap / "intel-rapl:0" / "energy_uj").unlink()
-    assert cpu_energy_meter(powercap) == NoEnergyMeter("not_supported")
-
-
-def test_a_readable_tree_gives_a_meter_also_in_a_virtual_machine(powercap):
-    assert isinstance(cpu_energy_meter(powercap, is_vm=True), RaplMeter)
+def test_the_cards_are_those_that_are_named(monkeypatch):
+    asked = []
+    monkeypatch.setattr(module, "cuda_energy_meter", lambda uuids, is_vm: asked.append(uuids) or NoEnergyMeter("no_nvml"))
+    meter_for("cuda", QUICK, uuids=("GPU-1", "GPU-2"))
+    meter_for("cuda", QUICK)
+    assert asked == [("GPU-1", "GPU-2"), None]

@@ -7,6 +7,8 @@ import psutil
 import pytest
 
 from harness.meters.machine import capture, is_vm, one_line
+from harness.meters.nvml import NvmlFailure
+from harness.records.measurement import Gpu
 
 CPUINFO = """processor\t: 0
 model name\t: AMD EPYC 7R13
@@ -86,3 +88,27 @@ def test_versions_are_those_that_are_installed():
 @pytest.mark.parametrize(("n_cores", "line"), [(1, "AMD EPYC, 1 core"), (2, "AMD EPYC, 2 cores")])
 def test_one_line(n_cores, line):
     assert one_line(replace(capture(), cpu_model="AMD EPYC", n_cores=n_cores)) == line
+
+
+CARD = Gpu("GPU-1", "NVIDIA L4", 24 * 2**30, 72.0, 2040, 2040, True, None, "8.9")
+
+
+def test_cards_and_their_driver_are_captured():
+    machine = capture(cards=lambda: ((CARD,), "580.95.05", None))
+    assert (machine.gpus, machine.driver, machine.gpu_reason) == ((CARD,), "580.95.05", None)
+
+
+def test_without_nvml_the_reason_is_captured_and_nothing_is_said(monkeypatch, capfd):
+    def refuse() -> None:
+        raise NvmlFailure("no_nvml")
+
+    monkeypatch.setattr("harness.meters.cards.open_nvml", refuse)
+    machine = capture()
+    assert (machine.gpus, machine.driver, machine.gpu_reason) == ((), None, "no_nvml")
+    assert capfd.readouterr() == ("", "")
+
+
+def test_on_cuda_the_cards_are_named_first():
+    machine = replace(capture(cards=lambda: ((CARD, CARD), None, None)), cpu_model="AMD EPYC", n_cores=2)
+    assert one_line(machine) == "AMD EPYC, 2 cores"
+    assert one_line(machine, "cuda") == "NVIDIA L4, NVIDIA L4, AMD EPYC, 2 cores"

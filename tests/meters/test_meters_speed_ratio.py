@@ -3,7 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from harness.meters.speed_ratio import speed_ratio
+from harness.meters.speed_ratio import point_ratio, speed_ratio
+from harness.records.measurement import OperatingPoint
 
 N_WORLDS = 1000
 
@@ -63,3 +64,27 @@ def test_where_there_is_no_interval_there_is_no_call(challenger, champion, reaso
     found = speed_ratio(challenger, champion)
     assert (found.call, found.reason) == ("ambiguous", reason)
     assert np.isnan([found.ratio, found.low, found.high]).all()
+
+
+def point(speeds: dict[int, float]) -> OperatingPoint:
+    return OperatingPoint("offline", 64, 9, tuple(speeds.values()), 1.0, 1.0, 1.0, (), blocks=tuple(speeds))
+
+
+def test_points_are_paired_by_the_numbers_of_their_blocks():
+    champion = {0: 100.0, 1: 10.0, 2: 101.0, 4: 99.0}
+    challenger = {0: 90.0, 2: 91.0, 3: 500.0, 4: 89.0}
+    both = [0, 2, 4]
+    assert point_ratio(point(challenger), point(champion)) == speed_ratio([challenger[b] for b in both], [champion[b] for b in both])
+    turned = dict(reversed(challenger.items()))
+    assert point_ratio(point(turned), point(champion)) == point_ratio(point(challenger), point(champion))
+    assert point_ratio(point(challenger), point(champion)).call == "slower"
+
+
+def test_blocks_that_nobody_shares_give_no_interval():
+    found = point_ratio(point({0: 1.0, 1: 1.0}), point({1: 1.0, 2: 1.0}))
+    assert (found.n_blocks, found.reason) == (1, "1 block(s): an interval needs two")
+
+
+def test_without_numbers_each_trial_is_a_block():
+    old = OperatingPoint("offline", 64, 9, (2.0, 4.0), 1.0, 1.0, 1.0, ())
+    assert point_ratio(old, point({0: 1.0, 1: 2.0, 2: 9.0})).ratio == pytest.approx(2.0)

@@ -9,15 +9,19 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from harness.errors import ConfigError
 from harness.gates.net_gain import NetGain
 from harness.gates.p99_latency import P99Latency
 from harness.meters.schedule import blocks
 from harness.pipeline import speed
 from harness.pipeline.quality import Member
-from harness.pipeline.speed import Started, crosscheck, estimate_s, run_speed
+from harness.pipeline.speed import check_measure, estimate_s, run_speed
+from harness.pipeline.speed_child import Point, Started, crosscheck, operating_points
 from harness.records.conf import MeasureConf
-from harness.records.measurement import Measurement
+from harness.records.load import LoadTrial, Schedule
+from harness.records.measurement import Measurement, ProviderCheck
 from harness.records.model import ScoringPlan
+from harness.records.replay import JUDGED
 from harness.records.run import Identity
 from harness.records.trial import EnergyReading, Trial, WarmUp
 from harness.runs import store
@@ -28,7 +32,21 @@ LONG = MeasureConf("long", warmup_s=2.0, steady_window_s=1.0, n_blocks=10, trial
 STEADY = WarmUp(500, 5.0, 0.1, True, (100.0, 100.0, 100.0))
 UNSTEADY = WarmUp(9000, 60.2, 0.1, False, (100.0, 150.0, 100.0))
 UNREAD = EnergyReading(None, "unavailable", "vm")
-STARTED = Started(0.5, 0.1, 2, 1000, 0.0, (STEADY, STEADY))
+ON_CPU = ProviderCheck("CPUExecutionProvider", "CPUExecutionProvider", 3, 1.0, 1.0)
+STARTED = Started(0.5, 0.1, 2, 1000, 0.0, (STEADY, STEADY), ON_CPU)
+SINGLE, OFFLINE = ("trial", 0), ("trial", 1)  # and the seconds of a turn
+
+
+TIMES_US = np.arange(3000, dtype=np.int64)[::-1] * 1_000_000
+
+
+def sweep_conf(measure: MeasureConf, force: bool = False, rows_per_request: float = 1.0, timestamp: str | None = "t") -> SimpleNamespace:
+    replay = SimpleNamespace(rows_per_request=rows_per_request, timestamp=timestamp)
+    return SimpleNamespace(measure=measure, seed=3, confidence=0.95, timeout_s=60.0, force=force, replay=replay)
+
+
+def plan_of(label: str, source: str = "onnx", fixed_batch: int | None = None) -> ScoringPlan:
+    return ScoringPlan(label, source, f"{label}.onnx", "", (), None, "none", fixed_batch, 16384, None, "cpu")
 
 
 class World:
@@ -40,19 +58,30 @@ class World:
 
     def run(self, measure: MeasureConf, force: bool = False) -> dict[str, Measurement]:
         members = [self.member(label) for label in self.variants]
-        conf = SimpleNamespace(measure=measure, seed=3, confidence=0.95, timeout_s=60.0, force=force)
-        run_speed(members, conf, SimpleNamespace(folder=self.folder), self.said.append)
+        conf = sweep_conf(measure, force)
+        run_speed(
+            members,
+            conf,
+            SimpleNamespace(folder=self.folder, timestamps_us=TIMES_US, roles=np.full(TIMES_US.size, JUDGED)),
+            self.said.append,
+        )
         return {m.conf.label: store.read_measurement(m.folder) for m in members}
 
     def member(self, label: str) -> Member:
         source = "logged" if self.variants[label] == "logged" else "onnx"
-        plan = ScoringPlan(label, source, f"{label}.onnx", "", (), None, "none", None, 16384, None, "cpu")
+        plan = plan_of(label, source)
         (self.folder / label).mkdir(exist_ok=True)
-        return Member(SimpleNamespace(label=label, precision="fp32"), plan, Identity(label, label), self.folder / label, "")
+        return Member(
+            SimpleNamespace(label=label, precision="fp32", deploy=SimpleNamespace(batch_rows=None)),
+            plan,
+            Identity(label, label),
+            self.folder / label,
+            "",
+        )
 
     def blocks_run(self) -> list[tuple[str, ...]]:
         """The order in which variants were asked for offline trials, cut into blocks of one of each."""
-        order = [label for label, request in self.asked if request == ("trial", "offline")]
+        order = [label for label, request in self.asked if request[:2] == OFFLINE]
         n = len(set(order))
         return [tuple(order[i : i + n]) for i in range(0, len(order), n)]
 
@@ -70,17 +99,25 @@ class FakeChild:
         self.world.closed.append(self.label)
 
 
-def runs_at(*factors: float, started: Started = STARTED, breaks: tuple[str, int] | None = None, latency_ms: float = 1.0):
+def runs_at(*factors: float, started: Started = STARTED, breaks: tuple[int, int] | None = None, latency_ms: float = 1.0):
     """A child whose trial number i runs at factors[i], the last one for ever; it breaks at one trial of one point."""
 
     def script(request, i: int):
         if request == ("start",):
             return started
-        if request[1:] == (breaks or ("",))[:1] and i == breaks[1]:
+        if breaks is not None and request[:2] == ("trial", breaks[0]) and i == breaks[1]:
             return "it was ended by SIGKILL"
         factor = factors[min(i, len(factors) - 1)]
-        rows, latencies = (4096, [41_000_000]) if request[1] == "offline" else (1, [round(latency_ms * 1e6)])
-        return Trial(request[1], rows, 1000, rows * 1000 / (1e5 * factor), np.array(latencies), np.array([1000]), UNREAD)
+        rows, latencies = (4096, [41_000_000]) if request[:2] == OFFLINE else (1, [round(latency_ms * 1e6)])
+        return Trial(
+            "offline" if request[:2] == OFFLINE else "single",
+            rows,
+            1000,
+            rows * 1000 / (1e5 * factor),
+            np.array(latencies),
+            np.array([1000]),
+            UNREAD,
+        )
 
     return script
 
@@ -91,10 +128,19 @@ def test_each_block_holds_every_variant_once_and_all_blocks_are_run(monkeypatch,
     assert world.blocks_run() == list(blocks("abc", 5, 3))
     assert all(Counter(block) == Counter("abc") for block in world.blocks_run())
     assert [request for _, request in world.asked[:3]] == [("start",)] * 3
-    trials = [request[1] for _, request in world.asked[3:]]
-    assert trials == ["offline", "single"] * 15
+    assert [request for _, request in world.asked[3:]] == [(*SINGLE, 30.0), (*OFFLINE, 30.0)] * 15
     assert {label: len(m.point("single").trial_rows_per_s) for label, m in found.items()} == dict.fromkeys("abc", 5)
     assert sorted(world.closed) == ["a", "b", "c"]
+
+
+def test_variants_take_turns_within_a_block_and_the_turns_are_one_trial(monkeypatch, tmp_path):
+    world = World(monkeypatch, tmp_path, a=runs_at(1.0), b=runs_at(1.0))
+    found = world.run(replace(STANDARD, turn_s=10.0, early_stop_width=None))
+    assert world.blocks_run() == list(blocks("ab", 5 * 3, 3))
+    assert {request for _, request in world.asked[2:]} == {(*SINGLE, 10.0), (*OFFLINE, 10.0)}
+    for m in found.values():
+        assert m.point("offline").blocks == (0, 1, 2, 3, 4)
+        assert m.point("offline").n_requests == 5 * 3 * 1000
 
 
 @pytest.mark.parametrize(
@@ -122,12 +168,12 @@ def test_long_and_quick_run_all_their_blocks(monkeypatch, tmp_path):
 
 
 def test_a_broken_child_is_one_variant_that_was_not_measured(monkeypatch, tmp_path):
-    world = World(monkeypatch, tmp_path, a=runs_at(1.0), b=runs_at(1.0, breaks=("single", 1)), c=lambda request, i: "no such file")
+    world = World(monkeypatch, tmp_path, a=runs_at(1.0), b=runs_at(1.0, breaks=(0, 1)), c=lambda request, i: "no such file")
     found = world.run(STANDARD)
     assert (found["b"].status, found["b"].reason) == ("not_measured", "its speed child failed: it was ended by SIGKILL")
     assert (found["c"].status, found["c"].reason) == ("not_measured", "its speed child failed: no such file")
     assert (found["a"].status, len(found["a"].point("offline").trial_rows_per_s)) == ("ok", 3)  # b and c do not hold it up
-    assert Counter(label for label, _ in world.asked) == {"a": 1 + 6, "b": 1 + 4, "c": 1}
+    assert Counter(label for label, _ in world.asked) == {"a": 1 + 6, "b": 1 + 3, "c": 1}
     assert sorted(world.closed) == ["a", "b", "c"]
 
 
@@ -150,7 +196,7 @@ def test_an_interrupt_closes_every_child(monkeypatch, tmp_path):
 
 
 def test_without_a_steady_state_standard_is_noisy_and_long_invalid(monkeypatch, tmp_path):
-    unsteady = replace(STARTED, warm_ups=(STEADY, UNSTEADY))
+    unsteady = replace(STARTED, warm_ups=(UNSTEADY, STEADY))
     world = World(monkeypatch, tmp_path, a=runs_at(1.0, started=unsteady), b=runs_at(1.0))
     reason = "no_steady_state: single: throughput of the last 3 windows differed by 50% after 60 s of warm-up, at most 10% wanted"
     for measure, status in ((STANDARD, "noisy"), (LONG, "invalid")):
@@ -219,8 +265,103 @@ def test_gates_decide_on_standard_and_long_and_on_nothing_less(monkeypatch, tmp_
 
 
 def test_the_estimate_counts_warm_ups_and_all_blocks():
-    assert estimate_s(2, STANDARD) == pytest.approx(2 * (0.5 + 2 * (2 + 3) + 2 * 5 * 30))
-    assert estimate_s(6, MeasureConf("quick")) <= 45.0
+    two, six = [plan_of("a")] * 2, [plan_of("a")] * 6
+    assert estimate_s(two, sweep_conf(STANDARD)) == pytest.approx(2 * (0.5 + 2 * (2 + 3) + 2 * 5 * 30))
+    assert estimate_s(two, sweep_conf(replace(STANDARD, arrivals="poisson"))) == pytest.approx(2 * (0.5 + 2 * (2 + 3) + 3 * 5 * 30))
+    assert estimate_s(two, sweep_conf(replace(STANDARD, offline_batch_rows=(256, 4096)))) == pytest.approx(
+        2 * (0.5 + 3 * (2 + 3) + 3 * 5 * 30)
+    )
+    assert estimate_s(six, sweep_conf(MeasureConf("quick"))) <= 45.0
+    assert estimate_s(two, sweep_conf(MeasureConf("none"))) == 0.0
+
+
+def test_operating_points_are_every_batch_size_at_every_thread_count():
+    measure = replace(STANDARD, offline_batch_rows=(64, 4096, 1 << 20), threads=(1, 2))
+    found = operating_points(plan_of("a"), measure, 25)
+    assert found == tuple(
+        Point(name, rows, n)
+        for n in (1, 2)
+        for name, rows in (("single", 25), ("offline", 64), ("offline", 4096), ("offline", 16384))  # no larger than the quality pass's
+    )
+    assert operating_points(plan_of("a"), STANDARD, 1, deployed_rows=100)[1:] == (Point("offline", 100, None), Point("offline", 4096, None))
+    assert operating_points(plan_of("a", fixed_batch=8), measure, 1)[:2] == (Point("single", 8, 1), Point("offline", 8, 1))
+
+
+def test_a_throttled_trial_is_run_again_three_times_at_most(monkeypatch, tmp_path):
+    def hot_at(*throttled: int):
+        cool = runs_at(1.0)
+
+        def script(request, i: int):
+            found = cool(request, i)
+            hot = request[:2] == OFFLINE and i in throttled
+            return (
+                replace(found, energy=replace(UNREAD, n_samples=100, throttled_share=0.5, events=("hw_thermal_slowdown",)))
+                if hot
+                else found
+            )
+
+        return script
+
+    world = World(monkeypatch, tmp_path, a=hot_at(0, 3), b=hot_at(*range(99)))
+    found = world.run(MeasureConf("quick"))
+    assert (found["a"].status, found["a"].n_discarded) == ("ok", 2)
+    assert len(found["a"].point("offline").trial_rows_per_s) == 3
+    assert (found["b"].status, found["b"].n_discarded) == ("invalid", 9)
+    assert "throttled" in found["b"].reason
+    assert "hw_thermal_slowdown" in found["b"].reason
+
+
+def serving(request, i: int):
+    """A child of 1,000 requests a second whose open-loop answers all take 2 ms."""
+    if request[0] != "load":
+        return runs_at(1.0, latency_ms=1.0)(request, i)
+    arrivals = request[1]
+    kind, rate, n = ("log", arrivals.rate_per_s, arrivals.send_ns.size) if isinstance(arrivals, Schedule) else ("poisson", arrivals, 2000)
+    return LoadTrial(kind, "harness", rate, 0, 1.0, np.full(n, 2_000_000, np.int64))
+
+
+def test_poisson_arrivals_come_at_half_of_the_own_rate_unless_a_rate_is_given(monkeypatch, tmp_path):
+    world = World(monkeypatch, tmp_path, a=serving)
+    for rate, offered in ((None, 0.5 * 1e5), (40.0, 40.0)):
+        (load,) = world.run(replace(STANDARD, arrivals="poisson", rate_per_s=rate))["a"].loads
+        assert (load.kind, load.n_trials, load.rate_per_s, load.status) == ("poisson", 3, pytest.approx(offered), "ok")
+        assert next(p for p in load.latency if p.q == 99.0).value_ms == pytest.approx(2.0)
+    seeds = [request[3] for _, request in world.asked if request[0] == "load"]
+    assert len(set(seeds[:3])) == 3  # other arrivals in every block
+
+
+def test_the_logs_own_arrivals_are_replayed_in_time_order_and_faster(monkeypatch, tmp_path):
+    world = World(monkeypatch, tmp_path, a=serving)
+    (load,) = world.run(replace(STANDARD, arrivals="log", speed_up=10.0, trial_s=30.0))["a"].loads
+    schedule = next(request[1] for _, request in world.asked if request[0] == "load")
+    assert np.all(np.diff(schedule.send_ns) == 100_000_000)  # one a second, ten times faster
+    assert load.rate_per_s == pytest.approx(10.0, rel=0.02)
+
+
+def test_the_highest_rate_is_searched_where_a_service_level_is_given(monkeypatch, tmp_path):
+    world = World(monkeypatch, tmp_path, a=serving)
+    found = world.run(replace(STANDARD, slo_ms=5.0))["a"].rate_limit
+    assert (found.slo_ms, found.rate_per_s is not None) == (5.0, True)
+    assert world.run(replace(STANDARD, slo_ms=1.0))["a"].rate_limit.rate_per_s is None
+    assert any("p99 <= 5 ms: holds it up to" in line for line in world.said)
+
+
+@pytest.mark.parametrize(
+    ("measure", "timestamp", "message"),
+    [
+        (MeasureConf("quick", arrivals="log"), None, "measure.arrivals: found log, and the log has no time column"),
+        (MeasureConf("quick", arrivals="log", generator="loadgen"), "t", "sends Poisson arrivals only"),
+    ],
+)
+def test_what_the_speed_phase_could_not_do_is_refused(measure, timestamp, message):
+    with pytest.raises(ConfigError, match=message):
+        check_measure(sweep_conf(measure, timestamp=timestamp))
+
+
+def test_a_load_generator_that_is_not_installed_is_refused(monkeypatch):
+    monkeypatch.setattr(speed, "find_spec", lambda name: None)
+    with pytest.raises(ConfigError, match=r"pip install 'replay-harness\[loadgen\]'"):
+        check_measure(sweep_conf(MeasureConf("quick", arrivals="poisson", generator="loadgen")))
 
 
 class CentresByBatch:

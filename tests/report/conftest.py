@@ -9,8 +9,9 @@ import pytest
 from harness.records.comparison import Comparison, ComparisonRow, MetricSummary, RowAccount
 from harness.records.conf import Deploy, Threshold, VariantConf
 from harness.records.evidence import GateResult, Signoff, Verdict
-from harness.records.measurement import Measurement, OperatingPoint, Percentile
+from harness.records.measurement import Measurement, OperatingPoint
 from harness.records.money import CostRow, GainRow
+from harness.records.percentile import Percentile
 
 
 def make_measurement(variant: str, **changes: Any) -> Measurement:

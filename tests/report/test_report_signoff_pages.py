@@ -58,9 +58,11 @@ def test_the_page_needs_nothing_from_elsewhere_and_holds_gates_table_and_lines(s
 
 def test_names_are_escaped_everywhere(signoff, comparison, row, conf) -> None:
     bad = Verdict(EVIL, "FAIL", (GateResult(EVIL, EVIL, "FAIL", None, EVIL, EVIL, (EVIL,)),))
-    done = signoff(verdicts=(bad,), decided_by=EVIL, sweep=EVIL, reason=EVIL, review=EVIL, champion=EVIL, candidate=EVIL)
+    done = signoff(verdicts=(bad,), decided_by=EVIL, sweep=EVIL, reason=EVIL, review=EVIL, champion=EVIL + "2", candidate=EVIL)
     files = pages(
-        done, comparison(row(EVIL), name=EVIL, notes=(EVIL,), parity=EVIL, training_note=EVIL), [conf(EVIL, owner=EVIL, fallback=EVIL)]
+        done,
+        comparison(row(EVIL + "2", net_per_1k=1.0), row(EVIL), name=EVIL, notes=(EVIL,), parity=EVIL, training_note=EVIL),
+        [conf(EVIL, owner=EVIL, fallback=EVIL)],
     )
     assert "b" not in Tags(files["signoff.html"]).seen
     assert "&lt;b&gt;x" in files["signoff.html"]
@@ -133,10 +135,11 @@ def test_with_nobody_decided_there_is_nothing_to_roll_back(signoff, comparison, 
 
 def test_alerts_are_prometheus_rules_on_the_thresholds(signoff, comparison, conf) -> None:
     (group,) = yaml.safe_load(written(signoff, comparison, conf)["alerts.yaml"])["groups"]
-    gain, latency = group["rules"]
+    gain, latency, cost = group["rules"]
     assert gain["expr"] == 'avg_over_time(model_gain_per_1k{model="gbdt_small"}[1d]) < (10.9 + 0.00412)'
     assert latency["expr"].startswith("1000 * histogram_quantile(0.99, sum by (le) (rate(model_request_duration_seconds_bucket")
     assert latency["expr"].endswith(" > 50")
+    assert cost["expr"] == 'avg_over_time(model_cost_per_1k{model="gbdt_small"}[1d]) > 1.50002'
     assert all({"alert", "expr", "for", "labels", "annotations"} == set(rule) for rule in group["rules"])
 
 

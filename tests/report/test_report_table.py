@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from harness.records.comparison import MetricSummary
-from harness.records.measurement import Percentile
+from harness.records.percentile import Percentile
 from harness.report.numbers import decimals_for, milliseconds, money, rate, with_interval
 from harness.report.table import render, report_console
 

@@ -41,8 +41,11 @@ def test_files_of_a_results_folder(swept: World) -> None:
     assert len(review) == len("standard-") + 8
     pages = {f"reviews/{review}/{name}" for name in words("signoff.json signoff.md signoff.html signoff.xml runbook.md alerts.yaml")}
     tables = {f"comparison.{suffix}" for suffix in ("csv", "json", "md")} | {"differences.parquet", "signoff.json", "signoff.md"}
-    tables |= {"over_time.csv", "fairness.csv", "fairness_to_overall.parquet"}
-    replay = {f"replay/{name}" for name in words("grid.json traffic.arrow missing_labels.parquet label_age.parquet")}
+    tables |= {"over_time.csv", "fairness.csv", "fairness_to_overall.parquet", "speed.csv", "money_by_slice.csv"}
+    replay = {
+        f"replay/{name}"
+        for name in words("grid.json traffic.arrow arrivals.arrow slice_traffic.parquet missing_labels.parquet label_age.parquet")
+    }
     replay |= {f"replay/{name}" for name in words("contract.json profile.json reference_profile.json findings.json drift.parquet")}
     assert found == {"sweep.json", "composed.json", ".lock", *pages, *tables, *replay}
 
