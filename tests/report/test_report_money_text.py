@@ -97,7 +97,7 @@ def test_an_assumption_stands_beside_every_number_that_uses_it(comparison, row, 
     first = out.getvalue().splitlines().index(cells[0])
     assert f" +12.40 {mark} " in cells[0], "net"
     assert out.getvalue().splitlines()[first + 1].count(f" {mark} ") == 1, "gain, below its figure"
-    assert len(cells) == 1, "one table of 140 columns, marks and all"
+    assert len(cells) == 2, "one table of 140 columns, marks and all, and its line of break-even"
     assert LINEAR not in "".join(money_lines(comparison(break_even=(FOUND,), sensitivity=ranges)))
 
 
