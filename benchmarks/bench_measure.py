@@ -6,6 +6,9 @@ One process, one session, the same batches in memory; both in one run, interleav
 the repeats. Each repeat draws arrivals of its own (LoadGen keeps its schedule to itself), so that two p99 differ by chance too: the
 spread over the repeats stands beside them.
 
+A Poisson trial of either with more than 1 % late sends is unfit, and is run again with other arrivals, at most three times; how often is
+printed. (On a busy machine both have them, and compare the machine with itself.)
+
 LoadGen sleeps until a request is due and wakes up some 0.1 ms late, which is in its latencies: a request here has so many rows
 that this does not decide. The model is the demo's, or a stand-in of about its size when the demo was not built.
 
@@ -108,22 +111,36 @@ def offline(run: Run, n_rows: int, seconds: float, repeats: int) -> None:
     compare("offline", "rows/s", trials["harness"], trials["loadgen"], OFFLINE_BAR)
 
 
+def fit_trial(run_at: Callable[[int], LoadTrial], seed: int, reruns: list[int]) -> LoadTrial:
+    """Run a trial, and again with another seed while it is unfit; the last one is handed back as it is."""
+    for again in range(4):
+        trial = run_at(seed + 100 * again)
+        if why_unusable([trial]) is None:
+            break
+        reruns[0] += again < 3
+    return trial
+
+
 def poisson(run: Run, load: float, seconds: float, repeats: int) -> None:
     """Compare percentiles of latency from the scheduled time."""
     rate = load * timed_trial(run, N_BATCHES, 1, 1.0, point="single").rows_per_s
+    generators: dict[str, Callable[[int], LoadTrial]] = {
+        "harness": lambda seed: open_loop(run, N_BATCHES, poisson_schedule(rate, seconds, np.random.default_rng(seed))),
+        "loadgen": lambda seed: loadgen_server(run, N_BATCHES, rate, seconds, seed + 1),
+    }
+    reruns = {name: [0] for name in generators}
     trials: dict[str, list[LoadTrial]] = interleaved(
-        {
-            "harness": lambda seed: open_loop(run, N_BATCHES, poisson_schedule(rate, seconds, np.random.default_rng(seed))),
-            "loadgen": lambda seed: loadgen_server(run, N_BATCHES, rate, seconds, seed + 1),
-        },
-        repeats,
+        {name: lambda seed, name=name: fit_trial(generators[name], seed, reruns[name]) for name in generators}, repeats
     )
     for q in (50, 99):
         mine, theirs = ([float(np.percentile(t.latencies_ns, q)) / 1e6 for t in trials[name]] for name in ("harness", "loadgen"))
         compare(f"Poisson p{q}", "ms", mine, theirs, LATENCY_BAR)
     for name, own in trials.items():
         sends = [f"{t.n_late}/{t.n_requests}" for t in own]
-        print(f"  {name}: {rate:.0f}/s, late sends {', '.join(sends)}; {why_unusable(own) or 'fit for use'}", flush=True)
+        print(
+            f"  {name}: {rate:.0f}/s, {reruns[name][0]} unfit trials run again, late sends {', '.join(sends)}; {why_unusable(own) or 'fit for use'}",
+            flush=True,
+        )
 
 
 def overhead(what: str, run: Run, seconds: float = PAIR_S, n_pairs: int = N_PAIRS) -> None:

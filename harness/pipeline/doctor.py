@@ -12,10 +12,11 @@ from rich.table import Table
 
 from harness.config import shipped_conf
 from harness.device import cuda_driver
-from harness.meters.energy import cpu_energy_meter
+from harness.meters.energy import EnergyMeter, NoEnergyMeter, cpu_energy_meter
 from harness.meters.machine import capture, is_vm
+from harness.meters.meter_for import cuda_energy_meter
 from harness.pipeline.progress import printing
-from harness.records.measurement import Machine
+from harness.records.measurement import Gpu, Machine
 from harness.report.table import report_console
 from harness.units import human_bytes
 
@@ -68,15 +69,30 @@ def _hardware(machine: Machine) -> Iterator[tuple[str, str, str]]:
         yield "no", "gpu", f"the driver finds {driver.n_devices} CUDA device(s); this version scores on the CPU only"
     else:
         yield "no", "gpu", f"{driver.reason}; device=cuda is refused"
-    meter = cpu_energy_meter(is_vm=is_vm(machine))
-    meter.start()
-    reading = meter.stop()
-    if reading.reason:
-        yield "no", "energy", f"cannot be measured: {reading.reason}; energy columns stay empty, cost uses the price per hour"
-    else:
-        yield "ok", "energy", f"measured by {reading.source}"
+    yield from (_card(gpu) for gpu in machine.gpus)
+    yield _energy("energy", cpu_energy_meter(is_vm=is_vm(machine)))
+    if machine.gpus:
+        yield _energy("card energy", cuda_energy_meter(is_vm=is_vm(machine)))
     if is_vm(machine):
         yield "no", "timing", "a virtual machine: others may use the same cores, so timings are marked noisy when they vary"
+
+
+def _card(gpu: Gpu) -> tuple[str, str, str]:
+    facts = (
+        human_bytes(gpu.memory_bytes) if gpu.memory_bytes else None,
+        f"power limit {gpu.power_limit_w:g} W" if gpu.power_limit_w else None,
+        "cut into MIG instances" if gpu.mig else None,
+        f"used by other processes: {', '.join(map(str, gpu.foreign_pids))}" if gpu.foreign_pids else None,
+    )
+    return "no" if gpu.foreign_pids else "ok", "card", ", ".join([f"{gpu.name} ({gpu.uuid})", *(fact for fact in facts if fact)])
+
+
+def _energy(what: str, meter: EnergyMeter) -> tuple[str, str, str]:
+    meter.start()
+    reading = meter.stop()
+    if isinstance(meter, NoEnergyMeter):
+        return "no", what, f"cannot be measured: {reading.reason}; energy columns stay empty, cost uses the price per hour"
+    return "ok", what, "can be measured"
 
 
 def _version(name: str) -> str:
