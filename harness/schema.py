@@ -211,8 +211,8 @@ def read_price(data: object, folders: Sequence[Path]) -> PriceConf | None:
         rates=_rates(node.raw("rates", None)),
         lifetime_hours=node.number("lifetime_hours", None, low=1.0),
         slo_ms=node.number("slo_ms", None, low=1e-6),
-        batch_delay_ms=node.number("batch_delay_ms", 0.0, low=0.0),
-        scale_up_delay_s=node.number("scale_up_delay_s", 0.0, low=0.0),
+        batch_delay_ms=node.number("batch_delay_ms", 0.0, low=0.0, high=60_000.0),
+        scale_up_delay_s=node.number("scale_up_delay_s", 0.0, low=0.0, high=86_400.0),
     )
     node.done()
     if conf.rates and conf.currency is None:

@@ -129,13 +129,8 @@ def _by_use(row: CostRow) -> tuple[float, float] | None:
     """Return (fixed, per_use) of cost(u) = fixed + per_use / u, per 1,000; None where the cost at full use is not known."""
     if row.cost_per_1k_at_full is None or row.price_per_hour is None or not row.throughput_rows_per_s:
         return None
-    time = row.price_per_hour * 1000 / (3600 * row.throughput_rows_per_s)
-    power_at_full = max(0.0, row.cost_per_1k_at_full - time - row.fee_per_1k)
-    share, idle = row.utilisation_share, 0.0
-    if row.power_per_1k > 0 and row.utilisation_source != "full" and share is not None and 0 < share < 1:
-        # Idle power grows as 1 / share: what is more of it than at full use tells its part. Rounding is all there is near share 1.
-        idle = min(power_at_full, max(0.0, (row.power_per_1k - power_at_full) / (1 / share - 1)))
-    return row.cost_per_1k_at_full - time - idle, time + idle
+    per_use = (row.price_per_hour + row.idle_power_per_hour) * 1000 / (3600 * row.throughput_rows_per_s)
+    return row.cost_per_1k_at_full - per_use, per_use
 
 
 def _volume(net_at: NetAt | None, current: float | None) -> _Place:

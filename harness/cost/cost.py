@@ -186,6 +186,8 @@ def _at_full(variant: str, priced: _Priced, reason: str | None) -> CostRow:
         threads=point.threads,
         throughput_rows_per_s=point.throughput_rows_per_s,
         slo_ms=conf.slo_ms,
+        idle_power_per_hour=rates.idle_power_per_hour,
+        power_is_estimated=rates.power_per_1k(hours) > 0 and point.energy_source == "estimated_tdp",
     )
 
 

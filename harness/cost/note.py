@@ -105,7 +105,7 @@ def _power(measurement: Measurement, point: OperatingPoint, row: PriceRow, conf:
         return None
     if point.energy_j_per_1k is None:
         return f"without power: energy was not measured ({measurement.energy_reason})"
-    estimated = "power estimated from a TDP, not measured" if measurement.energy_source == "estimated_tdp" else None
+    estimated = "power estimated from a TDP, not measured" if point.energy_source == "estimated_tdp" else None
     no_idle = "power as at full use: idle power was not measured" if not idle_is_known(measurement, point) else None
     return "; ".join(remark for remark in (estimated, no_idle) if remark) or None
 

@@ -42,10 +42,6 @@ class Rates:
         """
         return machine_h_per_1k * self.per_hour + self.power_per_1k(machine_h_per_1k) + self.fee_per_1k
 
-    def of_fleet(self, fleet: Fleet) -> float:
-        """Return the cost per 1,000 of the replicas that a log needs."""
-        return self.cost_per_1k(fleet_h_per_1k(fleet))
-
 
 def machine_h_per_1k(rows_per_s: float, utilisation: float = 1.0) -> float:
     """Return the machine-hours of 1,000 predictions on machines of which this share is used.

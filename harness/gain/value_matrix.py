@@ -242,9 +242,9 @@ class ValueMatrix(GainRule):
     ) -> NDArray[np.float64]:
         """Return what flagging each row rather than not is worth, float64 [n_rows].
 
-        >>> rule = ValueMatrix({"column": "amount"}, -3, {"column": "amount", "times": -1}, 0, "USD")
-        >>> rule.turns(np.array([1, 0]), np.array([[40.0], [40.0]])).tolist()  # 40 saved rather than lost; a needless call
-        [80.0, -3.0]
+        >>> rule = ValueMatrix(0, -3, {"column": "amount", "times": -1}, 0, "USD")
+        >>> rule.turns(np.array([1, 0]), np.array([[40.0], [40.0]])).tolist()  # a loss of 40 spared; a needless call
+        [40.0, -3.0]
         """
         found = np.zeros(len(labels))
         for number, worth in enumerate(self.worths if override_ids is not None else self.worths[:1]):

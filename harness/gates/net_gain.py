@@ -124,10 +124,21 @@ class NetGain(Gate):
                 m and f"the measurement is {m.status}: {m.reason or 'no reason was recorded'}; measure again",
             ),
             (
+                c is not None and c.status != "not_measured" and c.protocol not in DECIDING_PROTOCOLS,
+                f"the champion was measured with the {c and c.protocol} protocol, which decides nothing; use measure=standard",
+            ),
+            (
+                c is not None and c.status != "not_measured" and m is not None and c.set_identity != m.set_identity,
+                "champion and challenger were not measured in the same blocks; run harness sweep with both",
+            ),
+            (
                 c is not None and c.status not in ("ok", "not_measured"),
                 f"the champion's measurement is {c and c.status}: {(c and c.reason) or 'no reason was recorded'}; measure again",
             ),
-            (m is not None and m.energy_source == "estimated_tdp", "the energy figure is an estimate (estimated_tdp), which no gate reads"),
+            (
+                any(cost is not None and cost.power_is_estimated for cost in (e.cost, e.champion_cost)),
+                "the cost of power is an estimate (estimated_tdp), which no gate reads",
+            ),
             (
                 e.cost is None or e.cost.cost_per_1k is None,
                 f"cost was not measured: {(e.cost and e.cost.reason) or 'no price sheet; use price=NAME'}",

@@ -64,7 +64,7 @@ def energy_of(trials: Sequence[Trial], idle_w: float | None) -> PointEnergy:
     active = None
     if idle_w is not None:
         active = 1000.0 * (sum(joules) - idle_w * sum(window_s(t) for t in trials)) / n_rows
-    return PointEnergy(each, 1000.0 * sum(joules) / n_rows, active, max((t.energy.source for t in trials), key=_directness), None)
+    return PointEnergy(each, 1000.0 * sum(joules) / n_rows, active, max((t.energy.source for t in trials), key=directness), None)
 
 
 def why_unread(reading: EnergyReading) -> str | None:
@@ -93,5 +93,6 @@ def _joined(reasons: Sequence[str], n_trials: int) -> str:
     return named if len(reasons) == n_trials else f"{named} in {len(reasons)} of {n_trials} trials"
 
 
-def _directness(source: str) -> int:
+def directness(source: str) -> int:
+    """Return the place of a source, from the most direct on."""
     return SOURCES.index(source) if source in SOURCES else len(SOURCES)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from harness.errors import ConfigError
 from harness.meters.open_loop import ServedTimes, n_late
-from harness.meters.trial import _no_garbage_collection
+from harness.meters.trial import no_garbage_collection
 from harness.records.load import LoadTrial
 from harness.records.trial import EnergyReading, Trial
 
@@ -148,7 +148,7 @@ def _run(loadgen: Any, settings: Any, serve: Callable[[int], None], n_distinct: 
     under_test = loadgen.ConstructSUT(issue, lambda: None)
     samples = loadgen.ConstructQSL(n_distinct, n_distinct, lambda ids: None, lambda ids: None)
     try:
-        with tempfile.TemporaryDirectory(prefix="loadgen-") as folder, _no_garbage_collection():
+        with tempfile.TemporaryDirectory(prefix="loadgen-") as folder, no_garbage_collection():
             # LoadGen overrides settings from a file audit.config of the working folder unless it is given another name.
             loadgen.StartTestWithLogSettings(under_test, samples, settings, _logs(loadgen, folder), f"{folder}/no_audit.config")
             if trouble:

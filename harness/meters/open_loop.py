@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.meters.trial import _no_garbage_collection
+from harness.meters.trial import no_garbage_collection
 from harness.records.load import LoadTrial, Schedule
 
 MIN_TOLERANCE_NS = (
@@ -103,7 +103,7 @@ def open_loop(
     """
     if n_requests_distinct < 1:
         raise ValueError(f"n_requests_distinct is {n_requests_distinct}: an open loop sends at least one request")
-    with _no_garbage_collection():
+    with no_garbage_collection():
         times, elapsed_ns, went_back = _send_all(run_request, n_requests_distinct, schedule.send_ns, clock_ns, sleep, at_most_s)
     n_unserved = 0 if went_back else schedule.send_ns.size - times.due_ns.size
     return LoadTrial(

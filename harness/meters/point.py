@@ -143,6 +143,7 @@ def operating_point(key: PointKey, trials: Sequence[Trial], energy: PointEnergy,
         energy_j_per_1k=energy.j_per_1k,
         active_j_per_1k=energy.active_j_per_1k,
         cpu_s_per_1k=_cpu_s_per_1k(usable),
+        energy_source=energy.source,
     )
 
 

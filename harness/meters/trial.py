@@ -123,7 +123,7 @@ def timed_trial(
     """
     _need_batches(n_batches)
     meter = meter or NoEnergyMeter("not_supported")
-    with _no_garbage_collection():
+    with no_garbage_collection():
         meter.start()
         latencies_ns, elapsed_ns, went_back = _closed_loop(run_batch, n_batches, seconds, clock_ns)
         energy = meter.stop()
@@ -163,7 +163,8 @@ def _need_batches(n_batches: int) -> None:
 
 
 @contextmanager
-def _no_garbage_collection() -> Iterator[None]:
+def no_garbage_collection() -> Iterator[None]:
+    """Let Python's garbage collector rest: its pauses belong to the harness, not to the model."""
     was_on = gc.isenabled()
     gc.disable()
     try:

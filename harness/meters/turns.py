@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from harness.meters.energy_summary import directness
 from harness.records.trial import EnergyReading, SystemLoad, Trial
 
 
@@ -51,17 +52,17 @@ def _energy(readings: Sequence[EnergyReading]) -> EnergyReading:
     unread = next((r for r in readings if r.energy_j is None), None)
     if unread is not None:
         return unread
-    n_samples = sum(r.n_samples for r in readings)
     shares = [(r.throttled_share, r.n_samples) for r in readings if r.throttled_share is not None]
-    n_slow = sum(share * n for share, n in shares)
+    n_looked, n_slow = sum(n for _, n in shares), sum(share * n for share, n in shares)
+    reasons = dict.fromkeys(r.reason for r in readings if r.reason)
     return EnergyReading(
         energy_j=sum(r.energy_j for r in readings if r.energy_j is not None),
-        source=readings[0].source if len({r.source for r in readings}) == 1 else "integrated_power",
-        reason=None,
+        source=max((r.source for r in readings), key=directness),
+        reason="; ".join(reasons) or None,
         elapsed_s=_sum([r.elapsed_s for r in readings]),
         polled_j=_sum([r.polled_j for r in readings]),
-        n_samples=n_samples,
-        throttled_share=n_slow / n_samples if shares and n_samples else None,
+        n_samples=sum(r.n_samples for r in readings),
+        throttled_share=n_slow / n_looked if n_looked else None,
         events=tuple(sorted({event for r in readings for event in r.events})),
         max_temperature_c=max((r.max_temperature_c for r in readings if r.max_temperature_c is not None), default=None),
     )

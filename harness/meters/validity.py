@@ -50,9 +50,9 @@ def sensor_gap(trials: Sequence[Trial]) -> float | None:
     both = [
         (t.energy.energy_j, t.energy.polled_j) for t in trials if why_unread(t.energy) is None and t.energy.source == "measured_counter"
     ]
-    read_j = sum(read for read, polled in both if read is not None and polled is not None)
-    polled_j = sum(polled for read, polled in both if read is not None and polled is not None)
-    return abs(polled_j - read_j) / read_j if read_j > 0 else None
+    pairs = [(read, polled) for read, polled in both if read is not None and polled is not None]
+    read_j = sum(read for read, _ in pairs)
+    return sum(abs(polled - read) for read, polled in pairs) / read_j if read_j > 0 else None  # gaps of two signs do not cancel
 
 
 def sensors_disagree(label: str, trials: Sequence[Trial]) -> tuple[str | None, str | None]:

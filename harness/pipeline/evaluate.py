@@ -19,6 +19,7 @@ from harness.pipeline.log_comparison import data_evidence, why_not_compared
 from harness.pipeline.missing import missing_gain_of, missing_of, n_unlabelled_of
 from harness.pipeline.money import Money, costs_of, front_of, gains_of, money_of, prices_of, traffic_for
 from harness.pipeline.money_findings import MoneyWorld, break_evens, money_notes, parts_of, sensitivities
+from harness.pipeline.pairs import read_pairs
 from harness.pipeline.reduction import Paired
 from harness.pipeline.stored_traffic import read_slice_traffic
 from harness.pipeline.stored_variant import StoredVariant, load_variant
@@ -223,7 +224,7 @@ def _comparison(
     given: Sequence[Verdict],
 ) -> Comparison:
     ok = {v.label: v for v in variants}
-    front = front_of(variants, world.money, conf.confidence)
+    front, front_notes = front_of(variants, world.money, world.evidence, read_pairs(root, variants), conf, world.prices, world.traffic)
     champion = ok.get(conf.champion or "")
     by_variant = {v.variant: v.status for v in given}
     names = [m.name for m in conf.metrics]
@@ -248,7 +249,11 @@ def _comparison(
         training_note=training_text(variants, manifest),
         rows=tuple(rows),
         headline_metrics=headline,
-        notes=(*reasons(given), *notes(conf, replay, world.prices, variants, conf.candidate not in (None, manifest.candidate))),
+        notes=(
+            *reasons(given),
+            *notes(conf, replay, world.prices, variants, conf.candidate not in (None, manifest.candidate)),
+            *front_notes,
+        ),
         next_command=next_command(root, conf, by_variant),
     )
 
@@ -302,6 +307,7 @@ def _row(
         currency=own.cost.currency if own.cost and own.cost.currency else own.gain.currency if own.gain else None,
         pareto=pareto,
         verdict=verdict,
+        net_vs_champion=own.vs,
     )
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,11 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
-from harness.compare.pareto import pareto_front
+from harness.compare.pareto import earns_more, pareto_front
 from harness.cost.cost import cost_of
+from harness.cost.operating_point import chosen_point
 from harness.cost.price_sheet import Price, load_prices
 from harness.cost.traffic import scaled
 from harness.errors import ConfigError
+from harness.pipeline.pairs import Pairs, Priced, cost_difference_bounds, gain_differences
 from harness.pipeline.stored_traffic import with_arrivals
 from harness.pipeline.stored_variant import StoredVariant
 from harness.records.conf import PriceConf, SweepConf, VariantConf
@@ -136,23 +138,53 @@ def _against(own: Money, champion: Money | None, z: float) -> Money:
     return Money(own.cost, own.gain, own.net, own.low, own.high, vs, vs - half, vs + half)
 
 
-def front_of(variants: Sequence[StoredVariant], money: Mapping[str, Money], confidence: float) -> dict[str, bool]:
-    """Return which variants are on the front; those without cost or gain are not named."""
-    known = [
-        (v.label, m.gain, m.cost)
-        for v in variants
-        if (m := money[v.label]).gain is not None and m.cost is not None and m.cost.cost_per_1k is not None
-    ]
-    if not known:
-        return {}
-    gains = _floats([g.gain_per_1k for _, g, _ in known])
-    errors = _floats([g.se_per_1k for _, g, _ in known])
-    paired = [(g.vs_champion_per_1k, g.vs_champion_se_per_1k) for _, g, _ in known]
-    if all(d is not None and se is not None for d, se in paired):  # differences to the champion are sharper than the gains themselves
-        gains, errors = _floats([d for d, _ in paired]), _floats([se for _, se in paired])
-    low = _floats([c.cost_per_1k if c.cost_per_1k_low is None else c.cost_per_1k_low for _, _, c in known])
-    high = _floats([c.cost_per_1k if c.cost_per_1k_high is None else c.cost_per_1k_high for _, _, c in known])
-    return dict(zip([label for label, _, _ in known], pareto_front(gains, errors, low, high, confidence).tolist(), strict=True))
+def front_of(
+    variants: Sequence[StoredVariant],
+    money: Mapping[str, Money],
+    evidence: Mapping[str, GainEvidence],
+    pairs: Pairs,
+    conf: SweepConf,
+    prices: Mapping[str, Price],
+    traffic: Traffic | None,
+) -> tuple[dict[str, bool], tuple[str, ...]]:
+    """Return which variants are on the front, and what a reader has to know of it; those without cost or gain are not named."""
+    priced: list[tuple[StoredVariant, GainRow, CostRow]] = []
+    estimated: list[str] = []
+    for v in variants:
+        own = money[v.label]
+        if own.gain is None or own.cost is None or own.cost.cost_per_1k is None:
+            continue
+        if own.cost.power_is_estimated:
+            estimated.append(f"Pareto: {v.label} is left out, as its power is estimated from a TDP and not measured")
+        else:
+            priced.append((v, own.gain, own.cost))
+    gains, costs = [gain for _, gain, _ in priced], [cost for _, _, cost in priced]
+    difference, se, notes = gain_differences(conf.gain, [evidence[v.label] for v, _, _ in priced], gains, pairs, conf.confidence)
+    sides = [Priced(cost, v.measurement, _hours_at(v, conf, prices, traffic)) for v, _, cost in priced]
+    high = np.full(difference.shape, math.nan)
+    # To plan a fleet again takes time: only where it decides.
+    for a, b in np.argwhere(earns_more(difference, se, conf.confidence)).tolist():
+        high[a, b] = cost_difference_bounds(sides[a], sides[b], conf.confidence, conf.seed)[1]
+    is_known = np.isfinite(_floats([gain.gain_per_1k for gain in gains])) & np.isfinite(_floats([cost.cost_per_1k for cost in costs]))
+    front = pareto_front(difference, se, high, is_known, conf.confidence)
+    return dict(zip([v.label for v, _, _ in priced], front.tolist(), strict=True)), (*estimated, *notes)
+
+
+def _hours_at(v: StoredVariant, conf: SweepConf, prices: Mapping[str, Price], traffic: Traffic | None) -> Callable[[float], float]:
+    """Return the machine-hours per 1,000 that the log takes of a variant, were it as fast as asked; infinite where no fleet is enough."""
+
+    def hours_at(rows_per_s: float) -> float:
+        point = None if v.measurement is None or conf.price is None else chosen_point(v.measurement, v.conf.deploy, conf.price.slo_ms)[0]
+        if v.measurement is None or point is None:
+            return math.inf
+        factor = rows_per_s / point.throughput_rows_per_s
+        points = tuple(replace(p, throughput_rows_per_s=p.throughput_rows_per_s * factor) for p in v.measurement.points)
+        as_fast = replace(v, measurement=replace(v.measurement, points=points))
+        cost = costs_of([as_fast], conf, prices, traffic, with_interval=False)[v.label]
+        is_of_log = cost.utilisation_source == "log" and cost.machine_h_per_1k is not None
+        return float(cost.machine_h_per_1k or math.inf) if is_of_log else math.inf
+
+    return hours_at
 
 
 def _floats(values: Sequence[float | None]) -> NDArray[np.float64]:

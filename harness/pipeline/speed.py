@@ -4,154 +4,38 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from importlib.util import find_spec
-from itertools import count
-from typing import Any
 
 import numpy as np
 
-from harness.errors import ConfigError, MeasurementError
+from harness.errors import ConfigError
 from harness.meters.early_stop import may_stop
 from harness.meters.energy import EnergyMeter, NoEnergyMeter, idle_power_w
-from harness.meters.load_summary import load_point
 from harness.meters.machine import capture, is_vm
 from harness.meters.meter_for import meter_for
 from harness.meters.not_measured import not_measured
-from harness.meters.percentiles import n_needed
 from harness.meters.protocol import recorded_name, shortfall
-from harness.meters.rate_search import N_REQUESTS, highest_rate
 from harness.meters.schedule import blocks
 from harness.meters.schedules import log_schedule
-from harness.meters.steady import why_unsteady
-from harness.meters.summary import summarise
-from harness.meters.turns import joined
-from harness.meters.validity import is_throttled
 from harness.pipeline.environment import sources
 from harness.pipeline.progress import bar
 from harness.pipeline.quality import Member
-from harness.pipeline.speed_child import SINGLE, Started, operating_points, serve_trials
+from harness.pipeline.speed_child import operating_points
+from harness.pipeline.timed_variant import Timed, request_rows
 from harness.records.conf import MeasureConf, SweepConf
-from harness.records.load import LoadTrial, RateLimit, Schedule
+from harness.records.load import Schedule
 from harness.records.measurement import DECIDING_PROTOCOLS, Machine, Measurement
 from harness.records.model import ScoringPlan
 from harness.records.replay import JUDGED, PreparedReplay
-from harness.records.trial import Trial
 from harness.runs import folder as files
 from harness.runs import store
 from harness.runs.identity import code_hash, digest
 from harness.units import human_seconds
-from harness.workers.child import Child
 
-_START_TIMEOUT_S = 300.0
+_CARD_TURN_S = 10.0  # NVML's counter steps every 10 to 100 ms, and a card that rested clocks down: its turns are longer
 _IDLE_S = 2.0  # of idle power before the first and after the last trial
-_MAX_RERUNS = 3  # of a throttled trial
+_MANY = 1 << 40  # rows, where it does not matter how many there are
 _HALF_LOAD = 0.5  # of a variant's own rate of single requests: where no rate of Poisson arrivals is given
-
-
-class Timed:
-    """One variant in the speed phase: its warm child and what that has answered; a broken child is asked no more."""
-
-    def __init__(self, member: Member, conf: SweepConf, prepared: PreparedReplay) -> None:
-        self.member, self.conf, self.trials = member, conf, list[Trial]()
-        self._turns = dict[int, list[Trial]]()  # of the block that is running, by operating point
-        self.loads = list[LoadTrial]()
-        self.rate_limit: RateLimit | None = None
-        self.started: Started | None = None
-        self.broken: str | None = None
-        self.throttled: str | None = None
-        self.n_discarded = 0
-        self.points = operating_points(member.plan, conf.measure, request_rows(conf), member.conf.deploy.batch_rows)
-        work = (member.plan, prepared.folder, member.folder, conf.measure, self.points, conf.seed)
-        self.child = Child(serve_trials, work, member.folder / store.LOG)
-
-    def start(self) -> None:
-        """Wait until the child is warm."""
-        self.started = self._ask(("start",), _START_TIMEOUT_S + len(self.points) * self.conf.measure.warmup_at_most_s)
-
-    def run(self, number: int, block: int, seconds: float) -> None:
-        """Run one turn of one operating point; a throttled one is thrown away and run again, three times at most."""
-        for n_rerun in range(1 + _MAX_RERUNS):
-            turn = self._ask(("trial", number, seconds), self.conf.timeout_s + seconds)
-            if turn is None:
-                return
-            why = is_throttled(turn)
-            if why is None or n_rerun == _MAX_RERUNS:
-                self._turns.setdefault(number, []).append(replace(turn, block=block))
-                self.throttled = self.throttled or (f"{self.points[number]}: {why}" if why else None)
-                return
-            self.n_discarded += 1
-
-    def end_block(self) -> None:
-        """Make one trial of each operating point from its turns in this block; a broken child's block was not finished."""
-        if self.broken is None:
-            self.trials += [joined(turns) for turns in self._turns.values()]
-        self._turns = {}
-
-    def run_load(self, arrivals: Schedule | float, seconds: float, seed: int) -> LoadTrial | None:
-        """Run one open-loop trial under a schedule, or under Poisson arrivals of this many requests per second."""
-        found: LoadTrial | None = self._ask(("load", arrivals, seconds, seed), self.conf.timeout_s + 10.0 * seconds)
-        return found
-
-    def search_rate(self, slo_ms: float) -> RateLimit | None:
-        """Find the highest rate that holds a service level; None where no single request was timed."""
-        own = self.single_rate_per_s()
-        if own is None or self.broken is not None:
-            return None
-        n_requests = N_REQUESTS if self.conf.measure.protocol in DECIDING_PROTOCOLS else n_needed(99.0)
-        seeds = count(self.conf.seed)
-
-        def run_at(rate_per_s: float, n: int) -> LoadTrial:
-            trial = self.run_load(rate_per_s, n / rate_per_s, next(seeds))
-            if trial is None:
-                raise MeasurementError(f"speed: {self.member.conf.label}: {self.broken}")
-            return trial
-
-        try:
-            return highest_rate(run_at, slo_ms, own, n_requests)
-        except MeasurementError as trouble:
-            return RateLimit(slo_ms, None, None, 0, str(trouble))
-
-    def single_rate_per_s(self) -> float | None:
-        """Return the requests per second of the last single-request trial; None where there is none."""
-        last = next((t for t in reversed(self.trials) if t.point == SINGLE and t.elapsed_s > 0), None)
-        return last.n_runs / last.elapsed_s if last else None
-
-    def measurement(self, machine: Machine, identity: str, idle_w: float | None) -> Measurement:
-        """Return what the trials say, or why there is nothing."""
-        label, measure, started = self.member.conf.label, self.conf.measure, self.started
-        if self.broken is not None or started is None:
-            return not_measured(label, recorded_name(measure), f"its speed child failed: {self.broken}")
-        doubts = (why_unsteady(str(point), warm, measure) for point, warm in zip(self.points, started.warm_ups, strict=True))
-        return summarise(
-            label,
-            self.trials,
-            measure,
-            machine,
-            device=self.member.plan.device,
-            threads=started.threads,
-            cold_start_s=started.cold_start_s,
-            first_run_s=started.first_run_s,
-            confidence=self.conf.confidence,
-            crosscheck_rows=started.crosscheck_rows,
-            crosscheck_max_difference=started.crosscheck_max_difference,
-            no_steady_state="; ".join(doubt for doubt in doubts if doubt) or None,
-            set_identity=identity,
-            idle_w=idle_w,
-            provider=started.provider,
-            loads=(load_point(self.loads, self.conf.confidence),) if self.loads else (),
-            rate_limit=self.rate_limit,
-            n_discarded=self.n_discarded,
-            throttled_out=self.throttled,
-        )
-
-    def _ask(self, request: tuple[Any, ...], timeout_s: float) -> Any:
-        if self.broken is not None:
-            return None
-        outcome = self.child.ask(request, timeout_s)
-        if outcome.status != "ok":
-            self.broken = str(outcome.reason)
-        return outcome.value
 
 
 def check_measure(conf: SweepConf) -> None:
@@ -173,14 +57,9 @@ def check_measure(conf: SweepConf) -> None:
         raise ConfigError("measure.generator: found loadgen, and it is not installed; run: pip install 'replay-harness[loadgen]'")
 
 
-def request_rows(conf: SweepConf) -> int:
-    """Return how many rows one request has: a ranker scores many."""
-    return max(1, round(conf.replay.rows_per_request))
-
-
 def set_identity(members: Sequence[Member], conf: SweepConf, machine: str) -> str:
     """Hash what the speed phase depends on: the set of variants, the protocol, the machine, and the code that measures."""
-    code = code_hash(sources("meters", "inference", "pipeline/speed.py", "pipeline/speed_child.py"))
+    code = code_hash(sources("meters", "inference", "pipeline/speed.py", "pipeline/speed_child.py", "pipeline/timed_variant.py"))
     scores = sorted(m.identity.scores for m in members)
     return digest([scores, repr(conf.measure), request_rows(conf), conf.seed, conf.confidence, machine, code])
 
@@ -200,7 +79,7 @@ def run_speed(members: Sequence[Member], conf: SweepConf, prepared: PreparedRepl
     if not to_time:
         return
     machine = capture()
-    identity = set_identity(to_time, conf, f"{machine.cpu_model}|{machine.n_cores}")
+    identity = set_identity(to_time, conf, _hardware(machine))
     if not conf.force and all(_timed_in(m, identity) for m in to_time):
         say("speed: this set of variants was timed on this machine already (force=true runs everything again)")
         return
@@ -212,13 +91,18 @@ def run_speed(members: Sequence[Member], conf: SweepConf, prepared: PreparedRepl
         _write(member, measurement)
 
 
+def _hardware(machine: Machine) -> str:
+    cards = [gpu.uuid for gpu in machine.gpus]
+    return f"{machine.cpu_model}|{machine.n_cores}|{machine.affinity}|{machine.governor}|{cards}|{machine.driver}"
+
+
 def estimate_s(plans: Sequence[ScoringPlan], conf: SweepConf) -> float:
     """Return about how long the speed phase takes, in seconds: all blocks, and no longer a warm-up than a steady model needs."""
     measure = conf.measure
     if measure.protocol == "none":
         return 0.0
     warmup_s = measure.warmup_s + measure.steady_windows * (measure.steady_window_s or 0.0)
-    n_points = sum(len(operating_points(plan, measure, request_rows(conf))) for plan in plans)
+    n_points = sum(len(operating_points(plan, measure, request_rows(conf), _MANY)) for plan in plans)
     n_loads = len(plans) * (measure.arrivals != "none")
     return 0.5 * len(plans) + n_points * warmup_s + (n_points + n_loads) * measure.n_blocks * measure.trial_s
 
@@ -271,7 +155,7 @@ def _run_blocks(timed: Sequence[Timed], conf: SweepConf, prepared: PreparedRepla
     """Run block after block, each with every variant once, until all are done or the rest can be spared."""
     by_label = {one.member.conf.label: one for one in timed}
     measure = conf.measure
-    n_turns = turns_of(measure)
+    n_turns = turns_of(measure, on_card=any(one.member.plan.device == "cuda" for one in timed))
     order = blocks(list(by_label), measure.n_blocks * n_turns, conf.seed)
     logged = _logged_arrivals(conf, prepared)
     for number in range(measure.n_blocks):
@@ -291,9 +175,11 @@ def _run_blocks(timed: Sequence[Timed], conf: SweepConf, prepared: PreparedRepla
             return
 
 
-def turns_of(conf: MeasureConf) -> int:
-    """Return how many turns of `turn_s` a trial is cut into: at least one."""
-    return 1 if conf.turn_s is None else max(1, round(conf.trial_s / conf.turn_s))
+def turns_of(conf: MeasureConf, *, on_card: bool = False) -> int:
+    """Return how many turns of `turn_s` a trial is cut into: at least one; turns on a card are ten seconds and longer."""
+    if conf.turn_s is None:
+        return 1
+    return max(1, round(conf.trial_s / (max(conf.turn_s, _CARD_TURN_S) if on_card else conf.turn_s)))
 
 
 def _logged_arrivals(conf: SweepConf, prepared: PreparedReplay) -> Schedule | None:
@@ -308,8 +194,12 @@ def _run_arrivals(one: Timed, conf: MeasureConf, logged: Schedule | None, block:
     if conf.arrivals == "none":
         return
     own = one.single_rate_per_s()
-    arrivals = logged if logged is not None else conf.rate_per_s or (None if own is None else _HALF_LOAD * own)
-    trial = one.run_load(arrivals, conf.trial_s, zlib.crc32(f"{seed} {block}".encode())) if arrivals is not None else None
+    rate = conf.rate_per_s or (None if own is None else _HALF_LOAD * own)
+    own_seed = zlib.crc32(f"{seed} {block}".encode())
+    if logged is None and rate is None:
+        return
+    arrivals = logged if logged is not None else one.arrivals(rate or 0.0, max(1, round((rate or 0.0) * conf.trial_s)), own_seed)
+    trial = one.run_load(arrivals, conf.trial_s, own_seed)
     if trial is not None:
         one.loads.append(trial)
 

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.inference.plan import BATCH_ROWS
 from harness.meters.energy import EnergyMeter
 from harness.meters.machine import capture, is_vm
 from harness.meters.meter_for import meter_for
@@ -30,6 +31,7 @@ from harness.workers.child import Channel
 OFFLINE, SINGLE = "offline", "single"
 _BATCHES_BYTES = 64 << 20  # batches of one size that a child keeps in memory: enough that no cache holds all of them
 _N_SINGLE = 1024
+_OVERLOADED = 3.0  # times as long as its schedule: what an open-loop trial may take
 _PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 
 
@@ -56,18 +58,22 @@ class Started:
     threads: int
     crosscheck_rows: int
     crosscheck_max_difference: float
+    largest_score: float
     warm_ups: tuple[WarmUp, ...]
     provider: ProviderCheck
 
 
-def operating_points(plan: ScoringPlan, conf: MeasureConf, request_rows: int, deployed_rows: int | None = None) -> tuple[Point, ...]:
+def operating_points(
+    plan: ScoringPlan, conf: MeasureConf, request_rows: int, n_rows: int, deployed_rows: int | None = None
+) -> tuple[Point, ...]:
     """Return what is timed of one variant, single requests first: every thread count with every batch size, that of `deploy` among them.
 
-    A batch is no larger than the quality pass could hold; a graph of a fixed batch size has that one alone.
+    A batch is no larger than the log, nor than the quality pass could hold; a graph of a fixed batch size has that one alone.
     """
+    most = min(n_rows, plan.batch_rows if deployed_rows is None else max(plan.batch_rows, BATCH_ROWS))
     wanted = (*conf.offline_batch_rows, *([deployed_rows] if deployed_rows else []))
-    sizes = [plan.fixed_batch] if plan.fixed_batch else sorted({min(rows, plan.batch_rows) for rows in wanted})
-    single = plan.fixed_batch or min(request_rows, plan.batch_rows)
+    sizes = [plan.fixed_batch] if plan.fixed_batch else sorted({min(rows, most) for rows in wanted})
+    single = plan.fixed_batch or min(request_rows, most)
     counts = conf.threads or (plan.threads,)
     return tuple(Point(name, rows, n) for n in counts for name, rows in ((SINGLE, single), *((OFFLINE, rows) for rows in sizes)))
 
@@ -75,7 +81,7 @@ def operating_points(plan: ScoringPlan, conf: MeasureConf, request_rows: int, de
 def serve_trials(
     channel: Channel, plan: ScoringPlan, replay_folder: Path, variant_folder: Path, conf: MeasureConf, points: Sequence[Point], seed: int
 ) -> None:
-    """Keep warm sessions and answer requests: ("start",), ("trial", number of the point, seconds) or ("load", schedule | rate, seconds, seed)."""
+    """Keep warm sessions and answer requests: ("start",), ("trial", number of the point, seconds) or ("load", schedule, or rate for LoadGen, seconds, seed)."""
     from harness.inference.placement import placement
     from harness.replay.prepared import open_tensor
 
@@ -83,10 +89,12 @@ def serve_trials(
     tensors = [open_tensor(replay_folder, planned.group) for planned in plan.inputs]
     work = _Work(plan, conf, points, tensors)
     kept = store.read_scores(variant_folder / store.SCORES)
-    n_rows, difference = crosscheck(work.model(points[0]), plan, tensors, kept, conf.crosscheck_share, seed)
+    checks = [crosscheck(model, plan, tensors, kept, conf.crosscheck_share, seed) for model in work.models.values()]
+    n_rows, difference = sum(n for n, _ in checks), float(np.max([worst for _, worst in checks]))
     warm_ups = tuple(warm_up_until_steady(work.runner(point), work.n_batches(point), conf) for point in points)
     check = placement(plan, [t[: points[-1].batch_rows] for t in tensors], _PROVIDERS[plan.device])
-    channel.answer(Started(work.cold_start_s, work.first_run_s, work.threads(points[0]), n_rows, difference, warm_ups, check))
+    largest = float(np.abs(kept).max()) if len(kept) else 0.0
+    channel.answer(Started(work.cold_start_s, work.first_run_s, work.threads(points[0]), n_rows, difference, largest, warm_ups, check))
     while (request := channel.request()) is not None:
         if request[0] == "trial":
             channel.answer(work.trial(points[request[1]], request[2]))
@@ -142,26 +150,25 @@ class _Work:
         return replace(trial, threads=self.threads(point), load=system.stop())
 
     def load(self, arrivals: Schedule | float, seconds: float, seed: int) -> LoadTrial:
-        """Run single requests under a schedule, or under Poisson arrivals of a rate by the generator of the conf."""
-        point = next(point for point in self.points if point.name == SINGLE)
+        """Run single requests under a schedule of about so many seconds, or under Poisson arrivals of a rate by MLPerf LoadGen.
+
+        At the first thread count. What a model that is too slow has not served in three times that long is counted as not served.
+        """
+        point = self.points[0]
         run, n = self.runner(point), self.n_batches(point)
         run(0)
         if isinstance(arrivals, Schedule):
-            return open_loop(run, n, arrivals)
-        if self.conf.generator == "loadgen":
-            from harness.meters.loadgen import loadgen_server
+            return open_loop(run, n, arrivals, at_most_s=_OVERLOADED * seconds)
+        from harness.meters.loadgen import loadgen_server
 
-            return loadgen_server(run, n, arrivals, seconds, seed)
-        from harness.meters.schedules import poisson_schedule
-
-        return open_loop(run, n, poisson_schedule(arrivals, seconds, np.random.default_rng(seed)))
+        return loadgen_server(run, n, arrivals, seconds, seed, min_requests=max(1, round(arrivals * seconds)))
 
 
 def _batches(tensors: Sequence[NDArray[Any]], rows: int, at_most: int | None) -> list[list[NDArray[Any]]]:
     """Copy whole batches, spread over the log; its last partial batch would be a shape of its own."""
     n_rows = len(tensors[0])
-    rows = min(rows, n_rows)
     row_bytes = sum(t.shape[1] * (t.itemsize if t.dtype != object else 16) for t in tensors)
+    rows = min(rows, n_rows)  # only a graph of a fixed batch size may ask for more, and pads it
     n_batches = max(1, min(n_rows // rows, at_most or _BATCHES_BYTES // max(1, rows * row_bytes)))
     starts = np.linspace(0, n_rows - rows, n_batches).astype(np.int64)
     return [[np.array(t[start : start + rows]) for t in tensors] for start in starts]

@@ -35,7 +35,11 @@ def compare(directory: str, overrides: Sequence[str], config_dirs: Sequence[str]
     root, manifest, conf, n_unscored = _stored(directory, overrides, config_dirs)
     with files.writing(root):
         evaluation = evaluate(root, conf, manifest, n_unscored)
-        shown = evaluation if sort is None else replace(evaluation, comparison=sorted_rows(evaluation.comparison, sort))
+        shown = (
+            evaluation
+            if sort is None
+            else replace(evaluation, comparison=sorted_rows(evaluation.comparison, sort, {m.name: m.direction for m in conf.metrics}))
+        )
         reports.write_comparison(root, shown)
         reports.write_signoff(root, evaluation, conf)
     reports.show(shown)

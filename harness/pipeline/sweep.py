@@ -22,6 +22,7 @@ from harness.pipeline.gain_tallies import check_amounts
 from harness.pipeline.log_comparison import compare_with_reference, log_work, why_not_compared
 from harness.pipeline.missing import write_missing_labels
 from harness.pipeline.money import prices_of
+from harness.pipeline.pairs import write_pairs
 from harness.pipeline.planning import Plan, members_of, plan_sweep
 from harness.pipeline.prepare import prepare
 from harness.pipeline.progress import bar, printing, say
@@ -66,6 +67,7 @@ def sweep(overrides: Sequence[str], config_dirs: Sequence[str], dry_run: bool) -
         manifest = _begin(root, conf, plan, members, prepared, overrides, config_dirs)
         manifest = _quality(root, conf, members, prepared, manifest)
         ok = [m for m in members if any(x.variant == m.conf.label and x.status == OK for x in manifest.members)]
+        write_pairs(root, ok, conf, prepared)
         manifest = _phase(root, manifest, "speed")
         run_speed(ok, conf, prepared, say)
         evaluation = evaluate(root, conf, manifest)

@@ -48,6 +48,7 @@ class ComparisonRow:
     pareto: bool | None
     verdict: str
     operating_point: OperatingPoint | None = None  # the one that is priced; None: nothing was priced
+    net_vs_champion: float | None = None  # paired; None for the champion, or where either net is not known
     speed_ratio: SpeedRatio | None = None  # of the champion's throughput; None for the champion, or when not both were measured
 
     def metric(self, name: str) -> MetricSummary | None:

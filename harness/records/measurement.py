@@ -44,6 +44,7 @@ class OperatingPoint:
     cpu_s_per_1k: float | None = None
     status: str = "ok"
     reason: str | None = None
+    energy_source: str = "unavailable"
 
     def percentile(self, q: float) -> Percentile | None:
         """Return one latency percentile, or None when it was not computed."""

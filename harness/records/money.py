@@ -111,6 +111,8 @@ class CostRow:
     p99_ms: float | None = None
     fleet: ReplicaHours | None = field(default=None, repr=False)
     warning: str | None = None  # of its price, when that is old
+    idle_power_per_hour: float = 0.0  # of one machine that is up and does nothing; part of power_per_1k
+    power_is_estimated: bool = False  # power_per_1k is from a rated power, which no gate and no Pareto front reads
 
 
 @dataclass(frozen=True)

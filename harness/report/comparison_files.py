@@ -124,7 +124,6 @@ def _speed(row: ComparisonRow) -> dict[str, Value]:
     m, point = row.measurement, priced_point(row)
     single = m.point("single") if m else None
     latency = {p.q: p.value_ms for p in single.latency} if single else {}
-    energy = row.operating_point.energy_j_per_1k if row.operating_point else m.energy_j_per_1k if m else None
     return {
         "latency_single_p50_ms": latency.get(50.0),
         "latency_single_p99_ms": latency.get(99.0),
@@ -132,8 +131,8 @@ def _speed(row: ComparisonRow) -> dict[str, Value]:
         "batch_rows": point.batch_rows if point else None,
         "measured_on": m.measured_on if m else None,
         "measurement_status": m.status if m else "not_measured",
-        "energy_j_per_1k": energy,
-        "energy_source": m.energy_source if m else None,
+        "energy_j_per_1k": point.energy_j_per_1k if point else None,
+        "energy_source": point.energy_source if point else m.energy_source if m else None,
     }
 
 

@@ -96,7 +96,7 @@ def rollback(
 ) -> Rollback | None:
     """Gather the thresholds of the variant that decided the review, or of the candidate; None where there is neither.
 
-    Formula, with D the net of the variant less that of the champion, per 1,000: gain at break-even = gain - D, cost = cost + D,
+    Formula, with D the paired difference of net to the champion, per 1,000: gain at break-even = gain - D, cost = cost + D,
     error rate = error rate + D / (1000 · e), with e what one more wrong decision costs. These do not depend on the number of rows. The error
     rate is 1 - accuracy, where that metric was computed.
 
@@ -114,7 +114,7 @@ def rollback(
     champion = next((r for r in comparison.rows if r.variant == signoff.champion), None)
     conf = next((v for v in variants if v.label == name), None)
     champion_net = champion.net_per_1k if champion else None
-    lead = None if row.net_per_1k is None or champion_net is None else row.net_per_1k - champion_net
+    lead = row.net_vs_champion
     error_cost = (error_costs or {}).get(name)
     limit, source = _p99_limit(signoff, row)
     gone = _why_none(lead, row.currency)

@@ -52,7 +52,7 @@ def speed_frame(measurements: Sequence[Measurement], champion: str | None, ratio
     measurements : sequence of Measurement
         One per variant, in the order of the rows.
     champion : str, optional
-        The variant that the others' speed is compared with, at the same point, batch size and thread count.
+        The variant that the others' speed is compared with, at the same point, batch size and thread count, where both were timed in one run.
     ratio_of : callable
         Compares the operating point of a challenger with the champion's.
 
@@ -78,10 +78,11 @@ def speed_csv(measurements: Sequence[Measurement], champion: str | None, ratio_o
 
 
 def _rows(measurements: Sequence[Measurement], champion: str | None, ratio_of: RatioOf) -> list[dict[str, Value]]:
-    own = {_key(p): p for m in measurements if m.variant == champion for p in m.points}
+    own = next((m for m in measurements if m.variant == champion), None)
     rows = list[dict[str, Value]]()
     for m in measurements:
-        theirs = {} if m.variant == champion else own
+        together = own is not None and m is not own and m.set_identity == own.set_identity  # blocks of one run, which pair
+        theirs = {_key(p): p for p in own.points} if own is not None and together else {}
         points = [_point(p) | _ratio(p, theirs.get(_key(p)), ratio_of) | _status(m, p) for p in m.points]
         found = [*points, *(_load(load) | _status(m, load) for load in m.loads)]
         alone: dict[str, Value] = {"status": m.status, "reason": m.reason}

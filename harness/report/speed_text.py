@@ -41,9 +41,8 @@ def _rate_limit(variant: str, limit: RateLimit) -> str:
 def _energy(row: ComparisonRow, m: Measurement) -> str:
     """Write the energy of the point that stands in the table; empty where it was not read."""
     point = priced_point(row)
-    joules = point.energy_j_per_1k if row.operating_point is not None and point is not None else m.energy_j_per_1k
-    if joules is None:
+    if point is None or point.energy_j_per_1k is None:
         return ""
-    active = point.active_j_per_1k if point is not None and point.energy_j_per_1k == joules else None
+    joules, active = point.energy_j_per_1k, point.active_j_per_1k
     idle = f", idle share {percent(1 - active / joules)}" if active is not None and joules > 0 else ""
-    return f"{m.variant} {joules:.3g} J per 1k ({m.energy_source}{idle})"
+    return f"{m.variant} {joules:.3g} J per 1k ({point.energy_source}{idle})"

@@ -42,6 +42,7 @@ SCORES, TALLIES, PAIRED, REFERENCE, UNLABELLED, METRICS, CONFUSION, WORST_SLICES
 )
 
 VALUES, PAIRED_VALUES, UNLABELLED_VALUES = "value_moments.arrow", "paired_value_moments.arrow", "unlabelled_value_moments.arrow"
+PAIRS = "pairs.arrow"  # of a sweep, under replay/
 RAW_SCORES = ".scores.raw"  # while a variant is being scored
 
 _CELL = ("slice_by", "slice_value", "window")

@@ -26,6 +26,7 @@ def cost_row(variant: str, price: float, rows_per_s: float, share: float = 1.0, 
         "full" if share == 1 else "log", "m", None, None, None, None,
         price_per_hour=price, machine_h_per_1k=seconds / 3600, power_per_1k=joules / 3.6e6 * parts["tariff_per_kwh"],
         fee_per_1k=parts["fee"], throughput_rows_per_s=rows_per_s,
+        idle_power_per_hour=parts["idle_w"] * 3600 / 3.6e6 * parts["tariff_per_kwh"],
     )  # fmt: skip
 
 

@@ -143,10 +143,13 @@ def test_what_is_not_known_of_power_is_said():
     no_idle = cost_of("m", with_energy((7.2e6, 7.2e6), None), OWN_POWER, None, Deploy(), replace(POWER, stated_utilisation=0.1))
     assert no_idle.cost_per_1k_at_stated == pytest.approx(0.2 + 2 * 1.2 * 0.5)
     assert "; power as at full use: idle power was not measured; " in no_idle.note
-    estimated = replace(with_energy((7.2e6, 7.2e6), 36_000.0), energy_source="estimated_tdp")
+    read = with_energy((7.2e6, 7.2e6), 36_000.0)
+    estimated = replace(read, points=tuple(replace(p, energy_source="estimated_tdp") for p in read.points))
     row = cost_of("m", estimated, OWN_POWER, None, Deploy(), POWER)
     assert row.cost_per_1k == pytest.approx(0.02 + 2 * 1.2 * 0.5)
     assert "; power estimated from a TDP, not measured; " in row.note
+    assert row.power_is_estimated
+    assert not cost_of("m", read, OWN_POWER, None, Deploy(), POWER).power_is_estimated
 
 
 def test_the_spread_of_energy_widens_the_interval():

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.cost.rates import Rates
+from harness.cost.rates import Rates, fleet_h_per_1k
 from harness.cost.replicas import coming_up_hours, fleet_for
 from harness.cost.traffic import traffic_from
 from harness.records.money import Traffic
@@ -29,7 +29,7 @@ def test_the_fleet_is_that_of_the_minute_by_minute_oracle(minutes, start, rows_p
     stamps = [(start + minute) * MINUTE_US for minute in minutes for _ in range(1 + minute % 60)]
     wanted = cost_from_log(stamps, rows_per_request, rows_per_s, Fraction(3, 5), min_replicas, Fraction(17, 200))
     fleet = fleet_for(traffic_from(np.array(stamps), rows_per_request, None), rows_per_request, rows_per_s, 0.6, min_replicas)
-    found = (Rates(0.085, 0.0, 0.0).of_fleet(fleet), fleet.peak, fleet.utilisation_share)
+    found = (Rates(0.085, 0.0, 0.0).cost_per_1k(fleet_h_per_1k(fleet)), fleet.peak, fleet.utilisation_share)
     assert found == pytest.approx(wanted, rel=1e-9)
 
 

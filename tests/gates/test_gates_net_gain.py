@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from scipy.stats import norm
 
@@ -45,7 +47,6 @@ def test_several_challengers_are_corrected_for_their_number(evidence) -> None:
         ({"protocol": "standard (shortened)"}, "standard (shortened) protocol, which decides nothing"),
         ({"status": "noisy", "reason": "coefficient of variation 14 %"}, "noisy: coefficient of variation 14 %"),
         ({"status": "not_measured", "reason": "measure=none"}, "speed was not measured: measure=none"),
-        ({"energy_source": "estimated_tdp"}, "estimated_tdp"),
     ],
 )
 def test_a_measurement_that_decides_nothing_leaves_it_undecided(evidence, measurement, measured, reason: str) -> None:
@@ -82,3 +83,26 @@ def test_what_means_nothing_is_refused() -> None:
         NetGain(min_per_1k="much")
     with pytest.raises(ValueError, match="alpha: found 0"):
         NetGain(alpha=0)
+
+
+@pytest.mark.parametrize("whose", ["cost", "champion_cost"])
+def test_an_estimated_power_decides_nothing_on_either_side(evidence, whose: str) -> None:
+    cost = replace(getattr(evidence(), whose), power_is_estimated=True)
+    (result,) = NetGain().judge((evidence(**{whose: cost}),))
+    assert result.status == "UNDECIDED"
+    assert "estimated_tdp" in result.sentence
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"protocol": "quick"}, "the champion was measured with the quick protocol"),
+        ({"set_identity": "another run"}, "were not measured in the same blocks"),
+        ({"status": "noisy", "reason": "loaded by others"}, "the champion's measurement is noisy"),
+    ],
+)
+def test_the_champions_measurement_is_asked_as_the_challengers_is(evidence, measurement, changes, reason: str) -> None:
+    assert NetGain().judge((evidence(champion_measurement=measurement()),))[0].status == "PASS"
+    (result,) = NetGain().judge((evidence(champion_measurement=measurement(**changes)),))
+    assert result.status == "UNDECIDED"
+    assert reason in result.sentence

@@ -57,3 +57,20 @@ def test_a_clock_that_went_back_in_one_turn_spoils_the_trial():
 def test_turns_of_several_trials_are_refused(turns):
     with pytest.raises(ValueError, match="of one point and block"):
         joined(turns)
+
+
+def test_turns_that_nobody_polled_do_not_thin_out_those_that_were_throttled():
+    polled = EnergyReading(1.0, "measured_counter", None, 1.0, 1.0, 10, 0.1, ("sw_thermal_slowdown",))
+    unpolled = EnergyReading(1.0, "measured_counter", None, 1.0, None, 90, None)
+    found = joined([turn([1], energy=polled), turn([1], energy=unpolled)]).energy
+    assert (found.throttled_share, found.n_samples) == (0.1, 100)
+
+
+def test_turns_of_several_sources_are_called_by_the_least_direct_and_keep_their_reasons():
+    readings = [
+        EnergyReading(1.0, "measured_counter", None),
+        EnergyReading(1.0, "integrated_power", "counter_reset: GPU-1"),
+        EnergyReading(1.0, "estimated_tdp", "vm"),
+    ]
+    found = joined([turn([1], energy=reading) for reading in readings]).energy
+    assert (found.energy_j, found.source, found.reason) == (3.0, "estimated_tdp", "counter_reset: GPU-1; vm")

@@ -141,3 +141,8 @@ def test_time_per_row_that_jumps_with_the_batch_is_said():
 @pytest.mark.parametrize(("slow", "n_remarks"), [(1e5 / 1.49, 0), (1e5 / 1.51, 1)])
 def test_growth_by_half_is_the_limit(slow, n_remarks):
     assert len(summary([trial(s, rows) for rows, s in ((8, 1e5), (64, slow)) for _ in range(2)]).remarks) == n_remarks
+
+
+def test_gaps_of_two_signs_do_not_cancel():
+    trials = [trial(energy=read(10.0, polled_j=8.0)), trial(energy=read(10.0, polled_j=12.0))]
+    assert sensor_gap(trials) == pytest.approx(0.2)

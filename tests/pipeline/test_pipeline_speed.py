@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +14,7 @@ from harness.errors import ConfigError
 from harness.gates.net_gain import NetGain
 from harness.gates.p99_latency import P99Latency
 from harness.meters.schedule import blocks
-from harness.pipeline import speed
+from harness.pipeline import speed, timed_variant
 from harness.pipeline.quality import Member
 from harness.pipeline.speed import check_measure, estimate_s, run_speed
 from harness.pipeline.speed_child import Point, Started, crosscheck, operating_points
@@ -33,7 +34,7 @@ STEADY = WarmUp(500, 5.0, 0.1, True, (100.0, 100.0, 100.0))
 UNSTEADY = WarmUp(9000, 60.2, 0.1, False, (100.0, 150.0, 100.0))
 UNREAD = EnergyReading(None, "unavailable", "vm")
 ON_CPU = ProviderCheck("CPUExecutionProvider", "CPUExecutionProvider", 3, 1.0, 1.0)
-STARTED = Started(0.5, 0.1, 2, 1000, 0.0, (STEADY, STEADY), ON_CPU)
+STARTED = Started(0.5, 0.1, 2, 1000, 0.0, 0.9, (STEADY, STEADY), ON_CPU)
 SINGLE, OFFLINE = ("trial", 0), ("trial", 1)  # and the seconds of a turn
 
 
@@ -49,12 +50,15 @@ def plan_of(label: str, source: str = "onnx", fixed_batch: int | None = None) ->
     return ScoringPlan(label, source, f"{label}.onnx", "", (), None, "none", fixed_batch, 16384, None, "cpu")
 
 
+PLAN = plan_of("a")
+
+
 class World:
     """Children that answer at once, with speeds that the test makes up; `asked` is all that they were asked."""
 
     def __init__(self, monkeypatch, folder: Path, **variants) -> None:
         self.folder, self.variants, self.asked, self.closed, self.said = folder, variants, [], [], []
-        monkeypatch.setattr(speed, "Child", lambda work, args, log: FakeChild(self, args[0].variant))
+        monkeypatch.setattr(timed_variant, "Child", lambda work, args, log: FakeChild(self, args[0].variant))
 
     def run(self, measure: MeasureConf, force: bool = False) -> dict[str, Measurement]:
         members = [self.member(label) for label in self.variants]
@@ -62,7 +66,7 @@ class World:
         run_speed(
             members,
             conf,
-            SimpleNamespace(folder=self.folder, timestamps_us=TIMES_US, roles=np.full(TIMES_US.size, JUDGED)),
+            SimpleNamespace(folder=self.folder, n_rows=100_000, timestamps_us=TIMES_US, roles=np.full(TIMES_US.size, JUDGED)),
             self.said.append,
         )
         return {m.conf.label: store.read_measurement(m.folder) for m in members}
@@ -92,7 +96,7 @@ class FakeChild:
 
     def ask(self, request, timeout_s: float) -> Outcome:
         self.world.asked.append((self.label, request))
-        answer = self.script(request, sum(r == request and v == self.label for v, r in self.world.asked) - 1)
+        answer = self.script(request, sum(r[:2] == request[:2] and v == self.label for v, r in self.world.asked if r[0] != "load") - 1)
         return Outcome("failed", None, answer) if isinstance(answer, str) else Outcome("ok", answer, None)
 
     def close(self) -> None:
@@ -244,7 +248,7 @@ def test_the_same_set_and_protocol_is_timed_once(monkeypatch, tmp_path):
 )
 def test_gates_decide_on_standard_and_long_and_on_nothing_less(monkeypatch, tmp_path, measure, latency_ms, p99_status, net_status):
     measured = World(monkeypatch, tmp_path, a=runs_at(1.0, 1.001, latency_ms=latency_ms)).run(measure)["a"]
-    cost = SimpleNamespace(cost_per_1k=0.004, reason=None)
+    cost = SimpleNamespace(cost_per_1k=0.004, reason=None, power_is_estimated=False)
     evidence = SimpleNamespace(
         champion_measurement=None,
         variant="a",
@@ -277,14 +281,20 @@ def test_the_estimate_counts_warm_ups_and_all_blocks():
 
 def test_operating_points_are_every_batch_size_at_every_thread_count():
     measure = replace(STANDARD, offline_batch_rows=(64, 4096, 1 << 20), threads=(1, 2))
-    found = operating_points(plan_of("a"), measure, 25)
+    found = operating_points(plan_of("a"), measure, 25, 100_000)
     assert found == tuple(
         Point(name, rows, n)
         for n in (1, 2)
         for name, rows in (("single", 25), ("offline", 64), ("offline", 4096), ("offline", 16384))  # no larger than the quality pass's
     )
-    assert operating_points(plan_of("a"), STANDARD, 1, deployed_rows=100)[1:] == (Point("offline", 100, None), Point("offline", 4096, None))
-    assert operating_points(plan_of("a", fixed_batch=8), measure, 1)[:2] == (Point("single", 8, 1), Point("offline", 8, 1))
+    assert operating_points(plan_of("a"), STANDARD, 1, 100_000, deployed_rows=100)[1:] == (
+        Point("offline", 100, None),
+        Point("offline", 4096, None),
+    )
+    assert [point.batch_rows for point in operating_points(plan_of("a"), measure, 25, 1000)] == [25, 64, 1000] * 2  # a short log
+    small = replace(plan_of("a"), batch_rows=64)  # what deploy.batch_rows gives the quality pass caps no other size
+    assert [point.batch_rows for point in operating_points(small, STANDARD, 1, 100_000, deployed_rows=64)] == [1, 64, 4096]
+    assert operating_points(plan_of("a", fixed_batch=8), measure, 1, 100_000)[:2] == (Point("single", 8, 1), Point("offline", 8, 1))
 
 
 def test_a_throttled_trial_is_run_again_three_times_at_most(monkeypatch, tmp_path):
@@ -306,7 +316,10 @@ def test_a_throttled_trial_is_run_again_three_times_at_most(monkeypatch, tmp_pat
     found = world.run(MeasureConf("quick"))
     assert (found["a"].status, found["a"].n_discarded) == ("ok", 2)
     assert len(found["a"].point("offline").trial_rows_per_s) == 3
-    assert (found["b"].status, found["b"].n_discarded) == ("invalid", 9)
+    assert (found["b"].status, found["b"].n_discarded) == (
+        "invalid",
+        3,
+    )  # three of its first trial; a lost variant is not cooled for any more
     assert "throttled" in found["b"].reason
     assert "hw_thermal_slowdown" in found["b"].reason
 
@@ -316,8 +329,8 @@ def serving(request, i: int):
     if request[0] != "load":
         return runs_at(1.0, latency_ms=1.0)(request, i)
     arrivals = request[1]
-    kind, rate, n = ("log", arrivals.rate_per_s, arrivals.send_ns.size) if isinstance(arrivals, Schedule) else ("poisson", arrivals, 2000)
-    return LoadTrial(kind, "harness", rate, 0, 1.0, np.full(n, 2_000_000, np.int64))
+    assert isinstance(arrivals, Schedule)
+    return LoadTrial(arrivals.kind, "harness", arrivals.rate_per_s, 0, 1.0, np.full(arrivals.send_ns.size, 2_000_000, np.int64))
 
 
 def test_poisson_arrivals_come_at_half_of_the_own_rate_unless_a_rate_is_given(monkeypatch, tmp_path):
@@ -386,3 +399,32 @@ def test_the_cross_check_keeps_a_nan():
     kept = np.concatenate([CentresByBatch().score([tensor[i : i + 5]]) for i in (0, 5)])
     kept[2] = np.nan
     assert math.isnan(crosscheck(CentresByBatch(), SimpleNamespace(batch_rows=5), [tensor], kept, 1.0, 0)[1])
+
+
+def test_a_regressions_scores_are_compared_on_their_own_scale(monkeypatch, tmp_path):
+    rounding = replace(STARTED, crosscheck_max_difference=0.06, largest_score=1e6)
+    world = World(monkeypatch, tmp_path, a=runs_at(1.0, started=rounding))
+    assert world.run(STANDARD)["a"].status == "invalid"  # of a probability that is another model
+    monkeypatch.setattr(sys.modules[__name__], "plan_of", lambda label, source="onnx": replace(PLAN, variant=label, task="regression"))
+    assert world.run(STANDARD, force=True)["a"].status == "ok"
+    tiny = replace(STARTED, crosscheck_max_difference=1e-6, largest_score=1e-5)
+    assert World(monkeypatch, tmp_path, a=runs_at(1.0, started=tiny)).run(STANDARD, force=True)["a"].status == "invalid"
+
+
+def test_turns_on_a_card_are_ten_seconds_and_longer():
+    long = replace(LONG, turn_s=1.0)
+    assert [speed.turns_of(conf, on_card=on_card) for conf in (long, LONG) for on_card in (False, True)] == [60, 6, 1, 1]
+
+
+def test_arrivals_are_served_at_the_first_thread_count_and_at_half_of_its_rate(monkeypatch, tmp_path):
+    def by_threads(request, i: int):
+        if request == ("start",):
+            return replace(STARTED, warm_ups=(STEADY,) * 4)
+        if request[0] == "load":
+            return serving(request, i)
+        n = 2 if request[1] < 2 else 4  # points 0 and 1 are of the first thread count
+        return replace(runs_at(1.0 if n == 2 else 3.0)((*request[:1], request[1] % 2, *request[2:]), i), threads=n)
+
+    world = World(monkeypatch, tmp_path, a=by_threads)
+    (load,) = world.run(replace(STANDARD, arrivals="poisson", threads=(2, 4)))["a"].loads
+    assert load.rate_per_s == pytest.approx(0.5 * 1e5)

@@ -50,12 +50,15 @@ def make_row(variant: str, **changes: Any) -> ComparisonRow:
         currency="USD",
         pareto=True,
         verdict="PASS",
+        net_vs_champion=12.3959 - 10.9,
     )
     return replace(base, **changes)
 
 
 def make_comparison(*rows: ComparisonRow, **changes: Any) -> Comparison:
-    champion = make_row("logistic", verdict="champion", net_per_1k=10.9, net_per_1k_ci_low=10.4, net_per_1k_ci_high=11.4)
+    champion = make_row(
+        "logistic", verdict="champion", net_per_1k=10.9, net_per_1k_ci_low=10.4, net_per_1k_ci_high=11.4, net_vs_champion=None
+    )
     champion = replace(champion, metrics=(MetricSummary("auc", 0.8001, 0.7979, 0.8023, None, None, None),))
     bare = make_row("mlp_wide[precision=int8]", measurement=None, cost=None, gain=None, currency=None, pareto=None, verdict="UNDECIDED")
     bare = replace(bare, net_per_1k=None, net_per_1k_ci_low=None, net_per_1k_ci_high=None, worst_slice=None, worst_slice_metric=None)

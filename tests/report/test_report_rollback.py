@@ -32,7 +32,9 @@ def row_of(**changes):
 
 
 def world(row=None, champion_net: float | None = CHAMPION_NET, **changes):
-    return make_comparison(replace(make_row("logistic"), net_per_1k=champion_net), row or row_of(), **changes)
+    own = row or row_of()
+    lead = None if champion_net is None or own.net_per_1k is None else own.net_per_1k - champion_net
+    return make_comparison(replace(make_row("logistic"), net_per_1k=champion_net), replace(own, net_vs_champion=lead), **changes)
 
 
 def known(row=None, signoff=None, error_costs=ERROR_COST, notice=NOTICE, champion_net: float | None = CHAMPION_NET):

@@ -9,6 +9,8 @@ from harness.errors import ConfigError
 from harness.records.comparison import MetricSummary
 from harness.report.sorted_rows import sorted_rows
 
+DIRECTIONS = {"auc": "higher", "log_loss": "lower", "mae": "lower", "bias": "none"}
+
 
 def metric(name: str, value: float) -> MetricSummary:
     return MetricSummary(name, value, math.nan, math.nan, None, None, None)
@@ -45,7 +47,7 @@ def _three(comparison, row):
     ],
 )
 def test_best_first_and_what_has_no_figure_last(three, column: str, order: str, said: str) -> None:
-    found = sorted_rows(three, column)
+    found = sorted_rows(three, column, DIRECTIONS)
     assert "".join(row.variant for row in found.rows) == order, "equal ones keep their order"
     assert found.sort == said
     assert three.sort is None
@@ -54,22 +56,30 @@ def test_best_first_and_what_has_no_figure_last(three, column: str, order: str, 
 
 def test_the_worst_slice_has_the_direction_of_the_headline(comparison, row) -> None:
     rows = [row(name, worst_slice_metric=value, metrics=(metric("mae", 1.0),)) for name, value in (("a", 0.5), ("b", 0.4), ("c", 0.6))]
-    assert [r.variant for r in sorted_rows(comparison(*rows, headline_metrics=("mae",)), "worst_slice_metric").rows] == ["b", "a", "c"]
-    assert [r.variant for r in sorted_rows(comparison(*rows, headline_metrics=("auc",)), "worst_slice_metric").rows] == ["c", "a", "b"]
+    assert [r.variant for r in sorted_rows(comparison(*rows, headline_metrics=("mae",)), "worst_slice_metric", DIRECTIONS).rows] == [
+        "b",
+        "a",
+        "c",
+    ]
+    assert [r.variant for r in sorted_rows(comparison(*rows, headline_metrics=("auc",)), "worst_slice_metric", DIRECTIONS).rows] == [
+        "c",
+        "a",
+        "b",
+    ]
 
 
 def test_yes_comes_before_no_on_the_front(comparison, row) -> None:
     rows = [row("a", pareto=False), row("b", pareto=None), row("c", pareto=True)]
-    assert [r.variant for r in sorted_rows(comparison(*rows), "pareto").rows] == ["c", "a", "b"]
+    assert [r.variant for r in sorted_rows(comparison(*rows), "pareto", DIRECTIONS).rows] == ["c", "a", "b"]
 
 
 @pytest.mark.parametrize(("column", "hint"), [("cost_per_1000", "cost_per_1k"), ("net", "net_per_1k"), ("-AUC", "auc"), ("", None)])
 def test_an_unknown_column_is_named_with_the_nearest(comparison, column: str, hint: str | None) -> None:
     with pytest.raises(ConfigError, match=r"--sort: no column '.*' in comparison.csv; columns are: variant, status, reason") as raised:
-        sorted_rows(comparison(), column)
+        sorted_rows(comparison(), column, DIRECTIONS)
     assert (f"did you mean '{hint}'?" in str(raised.value)) == (hint is not None)
 
 
 def test_no_rows_are_sorted_too(comparison) -> None:
     empty = replace(comparison(), rows=())
-    assert sorted_rows(empty, "net_per_1k").rows == ()
+    assert sorted_rows(empty, "net_per_1k", DIRECTIONS).rows == ()

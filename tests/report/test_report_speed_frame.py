@@ -149,3 +149,10 @@ def test_the_frame_says_the_same_as_the_text():
         assert (frame[name].isna().to_numpy() == text[name].isna().to_numpy()).all(), name
         there = frame[name].notna().to_numpy()
         assert frame[name][there].tolist() == text[name][there].tolist()
+
+
+def test_speed_is_compared_only_with_a_champion_that_was_timed_in_the_same_run():
+    champion = replace(CHAMPION, set_identity="run 1")
+    same, other = (replace(measured("gbdt", point(speed=2e5)), set_identity=identity) for identity in ("run 1", "run 2"))
+    assert rows_of(champion, same)[-1]["speed_call"] == "faster"
+    assert rows_of(champion, other)[-1]["speed_call"] == ""

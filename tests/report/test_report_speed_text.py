@@ -16,13 +16,16 @@ from harness.report.numbers import count, percent
 from harness.report.speed_text import speed_lines
 from harness.report.table import render
 
-POINT = OperatingPoint("offline", 512, 90, (9e5,), 9e5, 8e5, 1e6, (), threads=1, energy_j_per_1k=4.0, active_j_per_1k=3.0)
+POINT = OperatingPoint(
+    "offline", 512, 90, (9e5,), 9e5, 8e5, 1e6, (), threads=1, energy_j_per_1k=4.0, active_j_per_1k=3.0, energy_source="measured_counter"
+)
 
 
 def test_energy_says_its_source_and_idle_share(comparison, row, measured) -> None:
     counted = measured("a", energy_j_per_1k=9.0, energy_source="measured_counter")
     priced = row("a", measurement=counted, operating_point=POINT)
-    plain = row("b", measurement=replace(counted, variant="b"))
+    other = replace(POINT, energy_j_per_1k=9.0, active_j_per_1k=None)
+    plain = row("b", measurement=replace(counted, variant="b", points=(other,)))
     assert list(speed_lines(comparison(priced, plain, row("c")))) == [
         "energy: a 4 J per 1k (measured_counter, idle share 25 %); b 9 J per 1k (measured_counter)"
     ]

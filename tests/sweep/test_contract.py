@@ -44,7 +44,9 @@ def test_files_of_a_results_folder(swept: World) -> None:
     tables |= {"over_time.csv", "fairness.csv", "fairness_to_overall.parquet", "speed.csv", "money_by_slice.csv"}
     replay = {
         f"replay/{name}"
-        for name in words("grid.json traffic.arrow arrivals.arrow slice_traffic.parquet missing_labels.parquet label_age.parquet")
+        for name in words(
+            "grid.json traffic.arrow arrivals.arrow slice_traffic.parquet missing_labels.parquet label_age.parquet pairs.arrow"
+        )
     }
     replay |= {f"replay/{name}" for name in words("contract.json profile.json reference_profile.json findings.json drift.parquet")}
     assert found == {"sweep.json", "composed.json", ".lock", *pages, *tables, *replay}
