@@ -2,9 +2,21 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from itertools import combinations
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
+
+from harness.records.money import GainEvidence, GainRow, ValueMoments
+from harness.records.tally import ALL, Grid, Moments, PairedTally
+
+Floats = NDArray[np.float64]
+Pairs = Mapping[tuple[str, str], ValueMoments]  # (variant in the champion's place, own) -> what a rule reads of both
 
 
 def earns_more(
@@ -87,3 +99,69 @@ def pareto_front(
     better = earns_more(gain_difference_per_1k, gain_difference_se_per_1k, confidence)
     dominates = better & (cost_difference_high_per_1k < 0) & is_known[:, None]
     return np.asarray(is_known & ~dominates.any(axis=0), dtype=np.bool_)
+
+
+def pair_gain(gain: Any, own: GainEvidence, moments: ValueMoments, confidence: float) -> tuple[float, float] | None:
+    """Return by how much a variant's gain is above that of the one in the champion's place, per 1,000, and its standard error.
+
+    The rule computes it as it does against the champion, from what is kept of the pair. None where it has no such form: that of a metric
+    reads paired differences, which are made with the champion only.
+    """
+    unread = Moments(np.full(len(moments.n), np.nan), np.full(len(moments.n), np.nan))
+    cells = moments.n.reshape(-1, 2, 2, 2) if moments.n.shape[1] == 8 else np.zeros((1, 2, 2, 2), np.int64)
+    grid = None if own.grid is None else Grid(own.grid.slice_by, own.grid.slice_value, (ALL,))
+    pair = PairedTally(cells, unread, unread, unread, unread, None)
+    row: GainRow = gain.gain(replace(own, is_champion=False, paired=pair, paired_moments=moments, differences=(), grid=grid), confidence)
+    if row.vs_champion_n_rows == 0 or row.vs_champion_per_1k is None or row.vs_champion_se_per_1k is None:
+        return None
+    return row.vs_champion_per_1k, row.vs_champion_se_per_1k
+
+
+def gain_differences(
+    gain: Any, evidence: Sequence[GainEvidence], rows: Sequence[GainRow], pairs: Pairs, confidence: float
+) -> tuple[Floats, Floats, tuple[str, ...]]:
+    """Return by how much the gain of each variant is above that of each other, its standard error, and what a reader has to know of them.
+
+    Two challengers are compared on the rows of both (`pair_gain`). Where that is not known, by their differences to the champion, else by
+    their gains, with the standard error √(se_a² + se_b²): gains on the same rows as a rule correlate positively, so that it is too large.
+    """
+    n = len(rows)
+    difference, se = np.zeros((n, n)), np.zeros((n, n))
+    why: dict[str, int] = {}
+    for a, b in combinations(range(n), 2):
+        value, reason = _of_pair(gain, (evidence[a], evidence[b]), (rows[a], rows[b]), pairs, confidence)
+        if reason is not None:
+            why[reason] = why.get(reason, 0) + 1
+        difference[b, a], se[b, a] = value
+        difference[a, b], se[a, b] = -value[0], value[1]
+    return difference, se, tuple(_conservative_note(count, reason) for reason, count in why.items())
+
+
+def _of_pair(
+    gain: Any, evidence: tuple[GainEvidence, GainEvidence], rows: tuple[GainRow, GainRow], pairs: Pairs, confidence: float
+) -> tuple[tuple[float, float], str | None]:
+    """Return the second's gain less the first's with its standard error, and why it is not that of the rows of both."""
+    to_champion = [
+        None if r.vs_champion_per_1k is None or r.vs_champion_se_per_1k is None else (r.vs_champion_per_1k, r.vs_champion_se_per_1k)
+        for r in rows
+    ]
+    first, second = to_champion
+    if evidence[0].is_champion and second is not None:
+        return second, None
+    if evidence[1].is_champion and first is not None:
+        return (-first[0], first[1]), None
+    for sign, own, other in ((1, 1, 0), (-1, 0, 1)):
+        moments = pairs.get((evidence[other].variant, evidence[own].variant))
+        found = None if moments is None else pair_gain(gain, evidence[own], moments, confidence)
+        if found is not None:
+            return (sign * found[0], found[1]), None
+    is_kept = any((evidence[i].variant, evidence[1 - i].variant) in pairs for i in (0, 1))
+    reason = "the rule has no paired form between two challengers" if is_kept else "nothing is kept of their rows together"
+    if first is None or second is None:
+        first, second = ((r.gain_per_1k, r.se_per_1k) for r in rows)
+    return (second[0] - first[0], math.hypot(second[1], first[1])), reason
+
+
+def _conservative_note(n_pairs: int, reason: str) -> str:
+    pairs = "1 pair" if n_pairs == 1 else f"{n_pairs} pairs"
+    return f"Pareto: the gains of {pairs} of variants are compared as if they were independent, as {reason}; the front is at most too large by it"

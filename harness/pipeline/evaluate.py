@@ -17,7 +17,7 @@ from harness.pipeline.comparison_texts import contract_notes, data_lines, next_c
 from harness.pipeline.gain_tallies import gain_evidence
 from harness.pipeline.log_comparison import data_evidence, why_not_compared
 from harness.pipeline.missing import missing_gain_of, missing_of, n_unlabelled_of
-from harness.pipeline.money import Money, costs_of, front_of, gains_of, money_of, prices_of, traffic_for
+from harness.pipeline.money import Money, costs_of, front_of, gains_of, money_of, prices_of, sides_of, traffic_for
 from harness.pipeline.money_findings import MoneyWorld, break_evens, money_notes, parts_of, sensitivities
 from harness.pipeline.pairs import read_pairs
 from harness.pipeline.reduction import Paired
@@ -72,8 +72,10 @@ def evaluate(root: Path, conf: SweepConf, manifest: Manifest, n_unscored: int = 
     traffic = traffic_for(root, conf, replay)
     read = {v.label: gain_evidence(v, conf.champion, replay.grid, differences[v.label]) for v in variants}
     labels = [v.label for v in variants]
-    money = money_of(costs_of(variants, conf, prices, traffic), gains_of(read, conf), labels, conf.champion, conf.confidence)
-    world = MoneyWorld(tuple(variants), read, conf, prices, traffic, money)
+    costs = costs_of(variants, conf, prices, traffic)
+    sides = sides_of(variants, costs, conf, prices, traffic)
+    money = money_of(costs, gains_of(read, conf), sides, labels, conf)
+    world = MoneyWorld(tuple(variants), read, conf, prices, traffic, money, sides)
     champion_variant = next((v for v in variants if v.label == conf.champion), None)
     findings = None if why_not_compared(conf.replay, conf.drift) else read_findings(root / "replay")  # else it is no part of this sweep
     data = _data_evidence(root, findings, champion_variant, conf, replay)
@@ -224,7 +226,7 @@ def _comparison(
     given: Sequence[Verdict],
 ) -> Comparison:
     ok = {v.label: v for v in variants}
-    front, front_notes = front_of(variants, world.money, world.evidence, read_pairs(root, variants), conf, world.prices, world.traffic)
+    front, front_notes = front_of(variants, world.money, world.evidence, read_pairs(root, variants), world.sides, conf)
     champion = ok.get(conf.champion or "")
     by_variant = {v.variant: v.status for v in given}
     names = [m.name for m in conf.metrics]

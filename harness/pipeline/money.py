@@ -6,19 +6,20 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
-from harness.compare.pareto import earns_more, pareto_front
+from harness.compare.pareto import Pairs, earns_more, gain_differences, pareto_front
 from harness.cost.cost import cost_of
 from harness.cost.operating_point import chosen_point
 from harness.cost.price_sheet import Price, load_prices
 from harness.cost.traffic import scaled
 from harness.errors import ConfigError
-from harness.pipeline.pairs import Pairs, Priced, cost_difference_bounds, gain_differences
+from harness.pipeline.pair_costs import Priced, cost_difference_bounds
 from harness.pipeline.stored_traffic import with_arrivals
 from harness.pipeline.stored_variant import StoredVariant
 from harness.records.conf import PriceConf, SweepConf, VariantConf
@@ -104,38 +105,66 @@ def gains_of(evidence: Mapping[str, GainEvidence], conf: SweepConf) -> dict[str,
     return {label: conf.gain.gain(given, conf.confidence) for label, given in evidence.items()} if conf.gain else {}
 
 
+def sides_of(
+    variants: Sequence[StoredVariant],
+    costs: Mapping[str, CostRow],
+    conf: SweepConf,
+    prices: Mapping[str, Price],
+    traffic: Traffic | None,
+) -> dict[str, Priced]:
+    """Return what the costs of two variants are compared by, of each that has one."""
+    return {
+        v.label: Priced(cost, v.measurement, _hours_at(v, conf, prices, traffic))
+        for v in variants
+        if (cost := costs.get(v.label)) is not None and cost.cost_per_1k is not None
+    }
+
+
 def money_of(
-    costs: Mapping[str, CostRow], gains: Mapping[str, GainRow], labels: Sequence[str], champion: str | None, confidence: float
+    costs: Mapping[str, CostRow],
+    gains: Mapping[str, GainRow],
+    sides: Mapping[str, Priced],
+    labels: Sequence[str],
+    conf: SweepConf,
 ) -> dict[str, Money]:
-    """Return cost, gain and net of each variant, with the paired difference to the champion."""
-    z = float(ndtri((1 + confidence) / 2))
+    """Return cost, gain and net of each variant, with the paired difference to the champion.
+
+    Intervals: gain and cost are independent, each with bounds of its own: net - sqrt((gain - its lower)² + (cost's upper - cost)²) and its
+    mirror, for a cost's interval is lopsided. The difference to the champion takes the paired gain, and the costs' difference over the blocks
+    that both were timed in.
+
+    Source: Zou & Donner, Statistics in Medicine 27 (2008) 1693-1702, section 2 (MOVER).
+    """
+    z = float(ndtri((1 + conf.confidence) / 2))
     found = {label: _net(costs.get(label), gains.get(label), z) for label in labels}
-    own = found.get(champion or "")
-    return {label: _against(m, own, z) for label, m in found.items()}
+    champion = sides.get(conf.champion or "")
+    for label, own in found.items():
+        gain, side = own.gain, sides.get(label)
+        if gain is None or gain.vs_champion_per_1k is None or gain.vs_champion_se_per_1k is None or side is None or champion is None:
+            continue
+        difference = _figure(side.cost) - _figure(champion.cost)
+        bounds = (0.0, 0.0) if side is champion else cost_difference_bounds(side, champion, conf.confidence, conf.seed)
+        vs = gain.vs_champion_per_1k - difference
+        low, high = _bounds(vs, z * gain.vs_champion_se_per_1k, difference, bounds)
+        found[label] = replace(own, vs=vs, vs_low=low, vs_high=high)
+    return found
 
 
 def _net(cost: CostRow | None, gain: GainRow | None, z: float) -> Money:
     if cost is None or gain is None or cost.cost_per_1k is None:
         return Money(cost, gain, None, None, None)
     net = gain.gain_per_1k - cost.cost_per_1k
-    half = z * math.hypot(gain.se_per_1k, _cost_se(cost, z))
-    return Money(cost, gain, net, net - half, net + half)
+    known = [math.nan if bound is None else bound for bound in (cost.cost_per_1k_low, cost.cost_per_1k_high)]  # NaN: fewer than two trials
+    return Money(cost, gain, net, *_bounds(net, z * gain.se_per_1k, cost.cost_per_1k, (known[0], known[1])))
 
 
-def _cost_se(cost: CostRow, z: float) -> float:
-    if cost.cost_per_1k_low is None or cost.cost_per_1k_high is None:
-        return math.nan  # fewer than two trials: how sure the cost is, is not known
-    return (cost.cost_per_1k_high - cost.cost_per_1k_low) / (2 * z)
+def _bounds(net: float, half_gain: float, cost: float, cost_bounds: tuple[float, float]) -> tuple[float, float]:
+    low, high = cost_bounds
+    return net - math.hypot(half_gain, high - cost), net + math.hypot(half_gain, cost - low)
 
 
-def _against(own: Money, champion: Money | None, z: float) -> Money:
-    if champion is None or own.gain is None or own.gain.vs_champion_per_1k is None or own.gain.vs_champion_se_per_1k is None:
-        return own
-    if own.cost is None or champion.cost is None or own.cost.cost_per_1k is None or champion.cost.cost_per_1k is None:
-        return own
-    vs = own.gain.vs_champion_per_1k - (own.cost.cost_per_1k - champion.cost.cost_per_1k)
-    half = z * math.hypot(own.gain.vs_champion_se_per_1k, _cost_se(own.cost, z), _cost_se(champion.cost, z))
-    return Money(own.cost, own.gain, own.net, own.low, own.high, vs, vs - half, vs + half)
+def _figure(cost: CostRow) -> float:
+    return math.nan if cost.cost_per_1k is None else cost.cost_per_1k
 
 
 def front_of(
@@ -143,9 +172,8 @@ def front_of(
     money: Mapping[str, Money],
     evidence: Mapping[str, GainEvidence],
     pairs: Pairs,
+    sides: Mapping[str, Priced],
     conf: SweepConf,
-    prices: Mapping[str, Price],
-    traffic: Traffic | None,
 ) -> tuple[dict[str, bool], tuple[str, ...]]:
     """Return which variants are on the front, and what a reader has to know of it; those without cost or gain are not named."""
     priced: list[tuple[StoredVariant, GainRow, CostRow]] = []
@@ -160,20 +188,25 @@ def front_of(
             priced.append((v, own.gain, own.cost))
     gains, costs = [gain for _, gain, _ in priced], [cost for _, _, cost in priced]
     difference, se, notes = gain_differences(conf.gain, [evidence[v.label] for v, _, _ in priced], gains, pairs, conf.confidence)
-    sides = [Priced(cost, v.measurement, _hours_at(v, conf, prices, traffic)) for v, _, cost in priced]
+    own_sides = [sides[v.label] for v, _, _ in priced]
     high = np.full(difference.shape, math.nan)
+    known_costs = _floats([cost.cost_per_1k for cost in costs])
     # To plan a fleet again takes time: only where it decides.
-    for a, b in np.argwhere(earns_more(difference, se, conf.confidence)).tolist():
-        high[a, b] = cost_difference_bounds(sides[a], sides[b], conf.confidence, conf.seed)[1]
-    is_known = np.isfinite(_floats([gain.gain_per_1k for gain in gains])) & np.isfinite(_floats([cost.cost_per_1k for cost in costs]))
+    for a, b in np.argwhere(earns_more(difference, se, conf.confidence) & (known_costs[:, None] < known_costs)).tolist():
+        high[a, b] = cost_difference_bounds(own_sides[a], own_sides[b], conf.confidence, conf.seed)[1]
+    is_known = np.isfinite(_floats([gain.gain_per_1k for gain in gains])) & np.isfinite(known_costs)
     front = pareto_front(difference, se, high, is_known, conf.confidence)
     return dict(zip([v.label for v, _, _ in priced], front.tolist(), strict=True)), (*estimated, *notes)
 
 
 def _hours_at(v: StoredVariant, conf: SweepConf, prices: Mapping[str, Price], traffic: Traffic | None) -> Callable[[float], float]:
-    """Return the machine-hours per 1,000 that the log takes of a variant, were it as fast as asked; infinite where no fleet is enough."""
+    """Return the machine-hours per 1,000 that the log takes of a variant, were it as fast as asked; infinite where no fleet is enough.
 
-    def hours_at(rows_per_s: float) -> float:
+    A throughput is asked for in every pair of the variant: nine digits of it are remembered, and the fleet is planned once.
+    """
+
+    @cache
+    def planned(rows_per_s: float) -> float:
         point = None if v.measurement is None or conf.price is None else chosen_point(v.measurement, v.conf.deploy, conf.price.slo_ms)[0]
         if v.measurement is None or point is None:
             return math.inf
@@ -184,7 +217,7 @@ def _hours_at(v: StoredVariant, conf: SweepConf, prices: Mapping[str, Price], tr
         is_of_log = cost.utilisation_source == "log" and cost.machine_h_per_1k is not None
         return float(cost.machine_h_per_1k or math.inf) if is_of_log else math.inf
 
-    return hours_at
+    return lambda rows_per_s: planned(float(f"{rows_per_s:.9g}"))
 
 
 def _floats(values: Sequence[float | None]) -> NDArray[np.float64]:

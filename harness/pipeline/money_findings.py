@@ -15,6 +15,7 @@ from harness.cost.part_costs import PartCost, cost_by_part
 from harness.cost.price_sheet import Price
 from harness.cost.traffic import scaled
 from harness.pipeline.money import Money, costs_of, gains_of
+from harness.pipeline.pair_costs import Priced
 from harness.pipeline.stored_variant import StoredVariant
 from harness.records.conf import SweepConf
 from harness.records.money import BreakEven, CostRow, GainEvidence, PartMoney, SensitivityRange, SliceTraffic, Traffic
@@ -34,6 +35,7 @@ class MoneyWorld:
     prices: Mapping[str, Price]
     traffic: Traffic | None
     money: Mapping[str, Money]
+    sides: Mapping[str, Priced]
 
     @property
     def requests_per_day(self) -> float | None:

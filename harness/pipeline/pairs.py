@@ -1,10 +1,10 @@
-"""Pairs of challengers: what is kept of them on the rows that both are judged on, and how their gains and their costs differ."""
+"""Pairs of variants: what is kept of two challengers on the rows that both are judged on."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -12,18 +12,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.cost.rates import machine_h_per_1k
-from harness.cost.trial_draws import mean_deviations
 from harness.errors import ResultsError
 from harness.pipeline.progress import bar, say
 from harness.pipeline.quality import Member
 from harness.pipeline.stored_variant import StoredVariant
 from harness.records.conf import SweepConf, VariantConf
-from harness.records.measurement import Measurement, OperatingPoint
-from harness.records.money import CostRow, GainEvidence, GainRow, ValueMoments
+from harness.records.money import ValueMoments
 from harness.records.replay import PreparedReplay
 from harness.records.run import OK
-from harness.records.tally import ALL, Grid, Moments, PairedTally
+from harness.records.tally import ALL, Grid
 from harness.replay.prepared import open_prepared, open_tensor
 from harness.runs import folder as files
 from harness.runs import store
@@ -32,12 +29,8 @@ from harness.tallies.stored_moments import moments_from_columns, moments_to_colu
 from harness.workers.child import Channel, run_child
 
 Floats = NDArray[np.float64]
-Pairs = Mapping[tuple[str, str], ValueMoments]  # (in the champion's place, own) -> what a rule reads of both
-N_DRAWS = 10_000
 _FORMAT = 1  # of what is kept: another number makes it anew
 _MOST_RECORDS = 1 << 20  # slices times cases of one pass
-_MAX_LOG = 50.0  # the draws of two trials are Cauchy's: exp of the outermost would overflow
-_ROUNDING = 1e-9  # of a cost: less than this apart are two sums of the same replicas
 
 
 @dataclass(frozen=True)
@@ -163,16 +156,14 @@ def _cases_of_group(group: Sequence[Side], pair: Sequence[Side], prepared: Prepa
     names = () if values is None else values.columns if gain.policy_column() is None else values.columns[:-1]
     tensor = np.zeros((prepared.n_rows, 0)) if values is None else open_tensor(prepared.folder, values)
     cases = decision_cases(rows.labels, *(_decided(side) for side in group))
-    return tally_amounts(tensor, names, cases, 2 << len(group), rows.slice_ids, None, _without_windows(rows.grid))
+    return tally_amounts(
+        tensor, names, cases, 2 << len(group), rows.slice_ids, None, Grid(rows.grid.slice_by, rows.grid.slice_value, (ALL,))
+    )
 
 
 def _decided(side: Side) -> NDArray[np.bool_]:
     assert side.threshold is not None  # every binary variant decides at some threshold
     return np.asarray(side.scores >= np.float32(side.threshold), np.bool_)
-
-
-def _without_windows(grid: Grid) -> Grid:
-    return Grid(grid.slice_by, grid.slice_value, (ALL,))
 
 
 def pair_of_group(moments: ValueMoments, n_variants: int, a: int, b: int) -> ValueMoments:
@@ -238,162 +229,3 @@ def read_pairs(root: Path, variants: Sequence[StoredVariant]) -> dict[tuple[str,
     stored = _stored_keys(root / "replay" / store.PAIRS)
     keys = {(a.label, b.label): _key(a.run.identity.quality, b.run.identity.quality) for a in variants for b in variants if a is not b}
     return {pair: moments_from_columns(stored[key]) for pair, key in keys.items() if key in stored}
-
-
-def pair_gain(gain: Any, own: GainEvidence, moments: ValueMoments, confidence: float) -> tuple[float, float] | None:
-    """Return by how much a variant's gain is above that of the one in the champion's place, per 1,000, and its standard error.
-
-    The rule computes it as it does against the champion, from what is kept of the pair. None where it has no such form: that of a metric
-    reads paired differences, which are made with the champion only.
-    """
-    unread = Moments(np.full(len(moments.n), np.nan), np.full(len(moments.n), np.nan))
-    cells = moments.n.reshape(-1, 2, 2, 2) if moments.n.shape[1] == 8 else np.zeros((1, 2, 2, 2), np.int64)
-    grid = None if own.grid is None else _without_windows(own.grid)
-    pair = PairedTally(cells, unread, unread, unread, unread, None)
-    row: GainRow = gain.gain(replace(own, is_champion=False, paired=pair, paired_moments=moments, differences=(), grid=grid), confidence)
-    if row.vs_champion_n_rows == 0 or row.vs_champion_per_1k is None or row.vs_champion_se_per_1k is None:
-        return None
-    return row.vs_champion_per_1k, row.vs_champion_se_per_1k
-
-
-def gain_differences(
-    gain: Any, evidence: Sequence[GainEvidence], rows: Sequence[GainRow], pairs: Pairs, confidence: float
-) -> tuple[Floats, Floats, tuple[str, ...]]:
-    """Return by how much the gain of each variant is above that of each other, its standard error, and what a reader has to know of them.
-
-    Two challengers are compared on the rows of both (`pair_gain`). Where that is not known, by their differences to the champion, else by
-    their gains, with the standard error √(se_a² + se_b²): gains on the same rows as a rule correlate positively, so that it is too large.
-    """
-    n = len(rows)
-    difference, se = np.zeros((n, n)), np.zeros((n, n))
-    why: dict[str, int] = {}
-    for a, b in combinations(range(n), 2):
-        value, reason = _of_pair(gain, (evidence[a], evidence[b]), (rows[a], rows[b]), pairs, confidence)
-        if reason is not None:
-            why[reason] = why.get(reason, 0) + 1
-        difference[b, a], se[b, a] = value
-        difference[a, b], se[a, b] = -value[0], value[1]
-    return difference, se, tuple(_conservative_note(count, reason) for reason, count in why.items())
-
-
-def _of_pair(
-    gain: Any, evidence: tuple[GainEvidence, GainEvidence], rows: tuple[GainRow, GainRow], pairs: Pairs, confidence: float
-) -> tuple[tuple[float, float], str | None]:
-    """Return the second's gain less the first's with its standard error, and why it is not that of the rows of both."""
-    to_champion = [
-        None if r.vs_champion_per_1k is None or r.vs_champion_se_per_1k is None else (r.vs_champion_per_1k, r.vs_champion_se_per_1k)
-        for r in rows
-    ]
-    first, second = to_champion
-    if evidence[0].is_champion and second is not None:
-        return second, None
-    if evidence[1].is_champion and first is not None:
-        return (-first[0], first[1]), None
-    for sign, own, other in ((1, 1, 0), (-1, 0, 1)):
-        moments = pairs.get((evidence[other].variant, evidence[own].variant))
-        found = None if moments is None else pair_gain(gain, evidence[own], moments, confidence)
-        if found is not None:
-            return (sign * found[0], found[1]), None
-    is_kept = any((evidence[i].variant, evidence[1 - i].variant) in pairs for i in (0, 1))
-    reason = "the rule has no paired form between two challengers" if is_kept else "nothing is kept of their rows together"
-    if first is None or second is None:
-        first, second = ((r.gain_per_1k, r.se_per_1k) for r in rows)
-    return (second[0] - first[0], math.hypot(second[1], first[1])), reason
-
-
-def _conservative_note(n_pairs: int, reason: str) -> str:
-    pairs = "1 pair" if n_pairs == 1 else f"{n_pairs} pairs"
-    return f"Pareto: the gains of {pairs} of variants are compared as if they were independent, as {reason}; the front is at most too large by it"
-
-
-@dataclass(frozen=True)
-class Priced:
-    """The cost of a variant with the trials that it is from; `hours_at` is the machine-hours per 1,000 at a throughput in rows/s."""
-
-    cost: CostRow
-    measurement: Measurement | None
-    hours_at: Callable[[float], float]
-
-
-def cost_difference_bounds(a: Priced, b: Priced, confidence: float, seed: int) -> tuple[float, float]:
-    """Return the bounds of a's cost less b's, per 1,000 predictions; NaN where they are not known.
-
-    Timed in the same blocks: percentiles of the difference of both costs at 10,000 joint draws of mean log throughput and mean log energy
-    of both, from the multivariate Student t of the blocks (`mean_deviations`): what a block's minute did to both cancels. At full use without
-    power charged this is the paired t test on the log ratio of throughputs. From the log, a fleet is planned at quantiles of each
-    variant's draws and interpolated: variants that need the same replicas cost the same, however much faster one of them is.
-
-    Else, as for a cost from the log beside one at full use: where the two intervals lie apart. Two intervals at `confidence` that do not
-    overlap are at least as strong evidence as the interval of the difference, whatever the correlation, as se(a - b) ≤ se_a + se_b.
-    """
-    trials = _shared_trials(a, b)
-    if trials is None or a.cost.utilisation_source != b.cost.utilisation_source:
-        low_a, high_a, low_b, high_b = (
-            math.nan if v is None else v for c in (a.cost, b.cost) for v in (c.cost_per_1k_low, c.cost_per_1k_high)
-        )
-        return low_a - high_b, high_a - low_b
-    draws = np.clip(mean_deviations(trials, N_DRAWS, np.random.default_rng(seed)) + trials.mean(axis=0), -_MAX_LOG, _MAX_LOG)
-    own, other = _drawn_costs(a, draws[:, :2], confidence), _drawn_costs(b, draws[:, 2:], confidence)
-    if not (np.isfinite(own).all() and np.isfinite(other).all()):  # at some throughput no fleet holds the service level
-        return math.nan, math.nan
-    difference = own - other
-    difference[np.abs(difference) <= _ROUNDING * np.abs(own)] = 0.0
-    low, high = np.quantile(difference, [(1.0 - confidence) / 2.0, (1.0 + confidence) / 2.0])
-    return float(low), float(high)
-
-
-def _shared_trials(a: Priced, b: Priced) -> Floats | None:
-    """Return log throughput and log energy of both over what their costs are from, [n_blocks, 4]; None where fewer than two blocks are shared.
-
-    Zeros for energy that is not charged, or was not read in every trial.
-    """
-    own, other = _point(a), _point(b)
-    if a.measurement is None or b.measurement is None or own is None or other is None:
-        return None
-    identity = a.measurement.set_identity
-    shared = sorted(set(own.blocks) & set(other.blocks))
-    if identity is None or identity != b.measurement.set_identity or len(shared) < 2:
-        return None
-    return np.stack([column for point in (own, other) for column in _log_trials(point, shared)], axis=1)
-
-
-def _log_trials(point: OperatingPoint, blocks: Sequence[int]) -> tuple[Floats, Floats]:
-    """Return log throughput and log energy of some blocks, less those of all that were kept."""
-    at = [point.blocks.index(block) for block in blocks]
-    energy = np.log(np.array(point.trial_j_per_1k)) if point.trial_j_per_1k else np.zeros(len(point.blocks))
-    return np.log(np.array(point.trial_rows_per_s)[at] / point.throughput_rows_per_s), (energy - energy.mean())[at]
-
-
-def _point(priced: Priced) -> OperatingPoint | None:
-    """Return the operating point that is priced."""
-    cost, points = priced.cost, () if priced.measurement is None else priced.measurement.points
-    wanted = (cost.batch_rows, cost.threads, cost.throughput_rows_per_s)
-    return next((p for p in points if (p.batch_rows, p.threads, p.throughput_rows_per_s) == wanted), None)
-
-
-def _drawn_costs(priced: Priced, logs: Floats, confidence: float) -> Floats:
-    """Return the cost at each draw of [log throughput, log energy], both less what was measured, float64 [n_draws]."""
-    cost = priced.cost
-    assert cost.throughput_rows_per_s is not None  # a point was found by it
-    assert cost.price_per_hour is not None
-    assert cost.cost_per_1k_at_full is not None
-    rows_per_s = cost.throughput_rows_per_s * np.exp(logs[:, 0])
-    full_h = machine_h_per_1k(1.0) / rows_per_s
-    time_at_full = machine_h_per_1k(cost.throughput_rows_per_s) * cost.price_per_hour
-    power_at_full = max(0.0, cost.cost_per_1k_at_full - time_at_full - cost.fee_per_1k)
-    hours = full_h if cost.utilisation_source != "log" else _fleet_hours(priced.hours_at, rows_per_s, confidence)
-    idle = (hours - full_h) * cost.idle_power_per_hour  # beyond full use, whose idle power is in its energy
-    return np.asarray(hours * cost.price_per_hour + power_at_full * np.exp(logs[:, 1]) + idle + cost.fee_per_1k)
-
-
-def _fleet_hours(hours_at: Callable[[float], float], rows_per_s: Floats, confidence: float) -> Floats:
-    """Return the machine-hours at every throughput, from those at nine quantiles; NaN where one of these has no fleet.
-
-    Hours times throughput are interpolated, which is exact for a fleet of a given size.
-    """
-    tail = (1.0 - confidence) / 2.0
-    at = np.unique(np.quantile(rows_per_s, [tail / 2, tail, 0.1, 0.3, 0.5, 0.7, 0.9, 1 - tail, 1 - tail / 2]))
-    inverse_use = np.array([hours_at(float(x)) * x for x in at])
-    if not np.isfinite(inverse_use).all():
-        return np.full(rows_per_s.size, np.nan)
-    return np.asarray(np.interp(rows_per_s, at, inverse_use) / rows_per_s)

@@ -1,12 +1,10 @@
-"""Holm's correction, the Pareto front, and the worst slice."""
+"""Holm's correction and the worst slice."""
 
 from __future__ import annotations
 
 import numpy as np
-import pytest
 from statsmodels.stats.multitest import multipletests
 
-from harness.compare.pareto import pareto_front
 from harness.compare.worst_slice import WorstSlice, worst_slice
 from harness.records.metric import Differences, MetricValues
 from harness.records.tally import Grid
@@ -30,40 +28,6 @@ def test_holm_leaves_out_what_was_not_tested():
 
 def test_holm_counts_tests_made_elsewhere():
     np.testing.assert_allclose(holm(np.array([0.01, 0.02]), n_family=10), [0.1, 0.18])
-
-
-def front(gain, se, low, high, **more):
-    return pareto_front(*(np.array(x, dtype=np.float64) for x in (gain, se, low, high)), **more).tolist()
-
-
-def test_clearly_worse_in_both_is_off_the_front():
-    assert front([5, 1], [0.1, 0.1], [1, 2], [1.1, 2.1]) == [True, False]
-
-
-@pytest.mark.parametrize(
-    ("gain", "se", "low", "high"),
-    [
-        ([5, 1], [0.1, 0.1], [1, 1], [1.1, 1.1]),
-        ([5, 5], [0.1, 0.1], [1, 2], [1.1, 2.1]),
-        ([5, 1], [3, 3], [1, 2], [1.1, 2.1]),
-        ([5, 1], [0.1, 0.1], [1, 1.5], [1.6, 2.1]),
-        ([5, 1], [0.1, 0.1], [2, 1], [2.1, 1.1]),
-    ],
-    ids=["equal cost", "equal gain", "gain not told apart", "cost intervals overlap", "dearer and better"],
-)
-def test_what_is_not_shown_worse_on_both_axes_stays(gain, se, low, high):
-    assert front(gain, se, low, high) == [True, True]
-
-
-def test_front_takes_half_the_error_for_the_gain():
-    # 2.1 standard errors: beyond 1.96, the point of one axis alone at 95 %, below 2.24, that of two.
-    arguments = ([2.1 * np.sqrt(2), 0], [1, 1], [1, 2], [1, 2])
-    assert front(*arguments) == [True, True]
-    assert front(*arguments, confidence=0.9) == [True, False]
-
-
-def test_what_was_not_measured_is_neither_on_the_front_nor_dominates():
-    assert front([np.nan, 1, 9], [0.1, 0.1, 0.1], [0.1, 2, np.nan], [0.1, 2, 0.1]) == [False, True, False]
 
 
 GRID = Grid(("all", "carrier", "carrier", "carrier*origin"), ("all", "UA", "DL", "UA*EWR"), ("all", "2013-05"))

@@ -1,8 +1,8 @@
-"""What is kept of pairs of challengers, how their gains and costs differ, and what happens where a pair is not kept."""
+"""What is kept of pairs of challengers, and what happens where a pair is not kept."""
 
 from __future__ import annotations
 
-import math
+from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import combinations
@@ -12,26 +12,17 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy import stats
 
+from harness.compare.pareto import gain_differences, pair_gain
 from harness.gain.error_cost import ErrorCost
 from harness.gain.metric_value import MetricValue
 from harness.gain.value_matrix import ValueMatrix
 from harness.pipeline import money, pairs
-from harness.pipeline.pairs import (
-    Priced,
-    Side,
-    cost_difference_bounds,
-    gain_differences,
-    pair_gain,
-    pair_of_group,
-    read_pairs,
-    reduce_pairs,
-    write_pairs,
-)
+from harness.pipeline.pairs import Side, pair_of_group, read_pairs, reduce_pairs, write_pairs
+from harness.pipeline.stored_variant import StoredVariant
 from harness.records.comparison import RowAccount
-from harness.records.measurement import Measurement, OperatingPoint
-from harness.records.money import CostRow, GainEvidence, GainRow, ValueMoments
+from harness.records.conf import Deploy
+from harness.records.money import GainEvidence, GainRow, ValueMoments
 from harness.records.replay import JUDGED, PreparedReplay
 from harness.records.run import Identity
 from harness.records.tally import Grid
@@ -42,6 +33,7 @@ from harness.workers.child import Outcome
 from tests.gain.evidence import binary
 from tests.oracles.pareto_oracle import mean_and_se, pair_cases
 from tests.oracles.row_values import error_costs, value
+from tests.pipeline.test_pipeline_pair_costs import priced, trials
 
 DAY_US = 86_400_000_000
 REGIONS = ("north", "south", "west")
@@ -279,125 +271,6 @@ def test_a_metric_in_money_has_no_form_for_a_pair_and_that_is_said():
     assert "the rule has no paired form between two challengers" in notes[0]
 
 
-N_BLOCKS = 6
-BLOCKS = tuple(range(N_BLOCKS))
-
-
-def priced(rows_per_s, price=1.0, *, blocks=BLOCKS, joules=(), power=0.0, fee=0.0, identity="set", hours_at=None, log_h=None, idle=0.0):
-    """A variant that was timed in these blocks; at full use, or from the log at `log_h` machine-hours per 1,000."""
-    x = float(np.exp(np.mean(np.log(rows_per_s))))
-    point = OperatingPoint("offline", 64, 9, tuple(rows_per_s), x, 0.0, 0.0, (), 2, blocks, tuple(joules))
-    at_full = price / 3.6 / x + power + fee
-    cost = CostRow(
-        "v", "USD", at_full, None, None, at_full, None, None, 1.0, "full", None, None, None, None, None,
-        price_per_hour=price, machine_h_per_1k=1 / 3.6 / x, power_per_1k=power, fee_per_1k=fee, batch_rows=64, threads=2,
-        throughput_rows_per_s=x, idle_power_per_hour=idle,
-    )  # fmt: skip
-    if log_h is not None:
-        cost = replace(cost, utilisation_source="log", machine_h_per_1k=log_h)
-    measured = Measurement(
-        "v", "long", "ok", None, "cpu", None, 2, None, None, (point,), None, "unavailable", "vm", 0, None, set_identity=identity
-    )  # fmt: skip
-    return Priced(cost, measured, hours_at or (lambda rows_per_s: math.nan))
-
-
-def trials(seed, *, drift=0.3, noise=0.02, faster=1.0):
-    """Two variants in blocks of a machine that drifts; the second is `faster` times as fast."""
-    rng = np.random.default_rng(seed)
-    common = rng.normal(0, drift, N_BLOCKS)
-    return np.exp(5 + common + rng.normal(0, noise, N_BLOCKS)), faster * np.exp(5 + common + rng.normal(0, noise, N_BLOCKS))
-
-
-@pytest.mark.parametrize("seed", range(4))
-@pytest.mark.parametrize("confidence", [0.8, 0.95])
-def test_at_full_use_the_bounds_turn_0_where_the_paired_t_interval_does(seed, confidence):
-    slow, fast = trials(seed, faster=1.05)
-    interval = stats.ttest_rel(np.log(fast), np.log(slow)).confidence_interval(confidence)
-    for ratio, sign in ((math.exp(interval.low), "low"), (math.exp(interval.high), "high")):
-        # At a price that is higher by this bound of the ratio, the same bound of the difference of costs is 0, but for the draws.
-        nearly = [cost_difference_bounds(priced(fast, ratio * by), priced(slow), confidence, 1) for by in (0.997, 1.003)]
-        at = 1 if sign == "low" else 0
-        assert nearly[0][at] < 0 < nearly[1][at]
-
-
-def test_what_a_block_did_to_both_cancels():
-    slow, fast = trials(1, faster=1.1)
-    low, high = cost_difference_bounds(priced(fast), priced(slow), 0.95, 1)
-    assert low < high < 0
-    bounds = [priced(x) for x in (fast, slow)]
-    unpaired = [
-        replace(
-            p, cost=replace(p.cost, cost_per_1k_low=c * 0.8, cost_per_1k_high=c * 1.25), measurement=replace(p.measurement, set_identity=s)
-        )
-        for p, c, s in zip(bounds, (p.cost.cost_per_1k for p in bounds), "ab", strict=True)
-    ]
-    low, high = cost_difference_bounds(*unpaired, 0.95, 1)
-    assert low < 0 < high, "timed apart: their intervals overlap"
-
-
-def test_only_blocks_that_both_have_are_paired():
-    slow, fast = trials(2, faster=1.1)
-    both = cost_difference_bounds(priced(fast[1:], blocks=BLOCKS[1:]), priced(slow[1:], blocks=BLOCKS[1:]), 0.95, 1)
-    kept = cost_difference_bounds(priced(fast[1:], blocks=BLOCKS[1:]), priced(slow), 0.95, 1)
-    np.testing.assert_allclose(kept, both, rtol=1e-9)
-    shuffled = BLOCKS[::-1]
-    assert cost_difference_bounds(priced(fast[::-1], blocks=shuffled), priced(slow), 0.95, 1) == pytest.approx(
-        cost_difference_bounds(priced(fast), priced(slow), 0.95, 1)
-    )
-
-
-@pytest.mark.parametrize(
-    "change",
-    [{"identity": None}, {"identity": "other"}, {"blocks": (0, 7, 8, 9, 10, 11)}, {"blocks": ()}],
-    ids=["no identity", "another set", "one block shared", "blocks unknown"],
-)
-def test_what_was_not_timed_together_is_compared_by_intervals_that_lie_apart(change):
-    slow, fast = trials(3, faster=3.0)
-    a, b = priced(fast, **change), priced(slow)
-    if change == {"blocks": ()}:
-        a = replace(a, measurement=replace(a.measurement, points=(replace(a.measurement.points[0], blocks=()),)))
-    assert np.isnan(cost_difference_bounds(a, b, 0.95, 1)).all(), "and where there are no intervals, nothing is known"
-    a = replace(a, cost=replace(a.cost, cost_per_1k_low=1.0, cost_per_1k_high=2.0))
-    b = replace(b, cost=replace(b.cost, cost_per_1k_low=2.5, cost_per_1k_high=4.0))
-    assert cost_difference_bounds(a, b, 0.95, 1) == (-3.0, -0.5)
-
-
-@pytest.mark.parametrize("seed", range(3))
-def test_energy_that_is_charged_moves_with_its_block_too(seed):
-    slow, fast = trials(seed, faster=1.02)
-    joules = 10 / fast, 30 / slow
-    interval = stats.ttest_rel(np.log(joules[0]), np.log(joules[1])).confidence_interval(0.95)
-    half = (interval.high - interval.low) / 2
-    for by, is_shown in ((0.9, False), (1.1, True)):  # power alone, the rent being next to nothing and the fee that of both
-        powers = 1.0, math.exp(by * half)
-        sides = [priced(x, 1e-9, joules=j, power=p, fee=0.5) for x, j, p in zip((fast, slow), joules, powers, strict=True)]
-        assert (cost_difference_bounds(*sides, 0.95, 1)[1] < 0) == is_shown
-
-
-def test_from_the_log_the_same_replicas_cost_the_same_however_fast():
-    slow, fast = trials(5, drift=0.02, noise=0.001, faster=1.2)
-    one = [priced(x, log_h=2.0, hours_at=lambda rows_per_s: 2.0) for x in (fast, slow)]
-    assert cost_difference_bounds(*one, 0.95, 1) == (0.0, 0.0)
-
-
-def test_from_the_log_fewer_replicas_cost_less():
-    slow, fast = trials(6, drift=0.02, noise=0.001, faster=4.0)
-    a, b = (
-        priced(x, log_h=h, hours_at=lambda rows_per_s: 3.0 if rows_per_s < 300 else 1.0, idle=0.5) for x, h in ((fast, 1.0), (slow, 3.0))
-    )
-    low, high = cost_difference_bounds(a, b, 0.95, 1)
-    assert low <= high < -1.9
-    assert high == pytest.approx(-3.0, abs=0.01), "two machine-hours of 1.00, and of 0.50 for standing idle"
-
-
-def test_where_no_fleet_is_enough_nothing_is_known():
-    slow, fast = trials(7, faster=1.2)
-    a, b = (priced(x, log_h=2.0, hours_at=lambda rows_per_s: math.inf) for x in (fast, slow))
-    assert np.isnan(cost_difference_bounds(a, b, 0.95, 1)).all()
-    a, b = priced(fast, log_h=2.0, hours_at=lambda rows_per_s: 1.0), priced(slow)
-    assert np.isnan(cost_difference_bounds(a, b, 0.95, 1)).all(), "a cost from the log beside one at full use"
-
-
 def member(name, quality, root):
     return SimpleNamespace(conf=SimpleNamespace(label=name, trained_until=None), identity=Identity("s", quality), folder=root / name)
 
@@ -489,6 +362,37 @@ def test_a_cost_with_estimated_power_is_left_out_of_the_front_and_that_is_said()
     gains = [row("slow", 1.0, 0.1), row("fast", 9.0, 0.1)]
     found = {v.label: money.Money(c, g, None, None, None) for v, c, g in zip(variants, costs, gains, strict=True)}
     conf = SimpleNamespace(gain=CONSTANTS, confidence=0.95, seed=0, price=None)
-    front, notes = money.front_of(variants, found, {v.label: given_of(v.label) for v in variants}, {}, conf, {}, None)
+    sides = money.sides_of(variants, {v.label: c for v, c in zip(variants, costs, strict=True)}, conf, {}, None)
+    front, notes = money.front_of(variants, found, {v.label: given_of(v.label) for v in variants}, {}, sides, conf)
     assert front == {"slow": True}
     assert notes == ("Pareto: fast is left out, as its power is estimated from a TDP and not measured",)
+
+
+def test_a_fleet_is_planned_again_only_where_it_decides_and_once_for_each_throughput(monkeypatch):
+    """Four variants, each better and cheaper than the ones before; and one that is better and dearer than all."""
+    asked = []
+
+    def costs_of(variants, conf, prices, traffic, with_interval):
+        (v,) = variants
+        asked.append(v.label)
+        assert not with_interval
+        (point,) = v.measurement.points
+        hours = 1e4 / point.throughput_rows_per_s
+        return {v.label: SimpleNamespace(utilisation_source="log", machine_h_per_1k=hours)}
+
+    monkeypatch.setattr(money, "costs_of", costs_of)
+    speeds = {"a": 1.0, "b": 2.0, "c": 4.0, "d": 8.0, "best": 0.1}
+    sides = {name: priced(trials(9)[0] * by, log_h=0.0) for name, by in speeds.items()}
+    variants = [
+        StoredVariant(SimpleNamespace(label=name, deploy=Deploy()), None, None, None, (), side.measurement) for name, side in sides.items()
+    ]
+    found = {}
+    for i, (name, side) in enumerate(sides.items()):
+        hours = 1e4 / side.cost.throughput_rows_per_s
+        cost = replace(side.cost, cost_per_1k=hours, machine_h_per_1k=hours)
+        found[name] = money.Money(cost, row(name, 10.0 * i, 0.1), None, None, None)
+    conf = SimpleNamespace(gain=CONSTANTS, confidence=0.95, seed=0, price=SimpleNamespace(slo_ms=None))
+    own = money.sides_of(variants, {name: m.cost for name, m in found.items()}, conf, {}, None)
+    front, _ = money.front_of(variants, found, {name: given_of(name) for name in speeds}, {}, own, conf)
+    assert front == {"a": False, "b": False, "c": False, "d": True, "best": True}
+    assert Counter(asked) == dict.fromkeys("abcd", 9), "the dearest is never asked for"
