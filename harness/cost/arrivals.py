@@ -73,6 +73,15 @@ def time_unit(arrivals_us: NDArray[np.int64]) -> str | None:
     return next((name for name, unit_us in _UNITS_US if _all_whole(arrivals_us, unit_us)), None)
 
 
+def unit_us(unit: str) -> int:
+    """Return the microseconds of a unit of `time_unit`.
+
+    >>> unit_us("second")
+    1000000
+    """
+    return dict(_UNITS_US)[unit]
+
+
 def _all_whole(arrivals_us: NDArray[np.int64], unit_us: int) -> bool:
     chunks = range(0, arrivals_us.size, _CHUNK)
     return all(not np.remainder(arrivals_us[start : start + _CHUNK], unit_us).any() for start in chunks)

@@ -7,8 +7,9 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.cost.arrivals import time_unit
+from harness.cost.arrivals import time_unit, unit_us
 from harness.cost.batch_times import BatchTimes, NoFleetError, batch_times
+from harness.cost.fluid_queue import flow_replicas, spread
 from harness.cost.hourly_queues import HourlyQueues, Served
 from harness.cost.replicas import Fleet, fleet_for, fleet_of
 from harness.cost.service_times import ServiceTimes
@@ -16,6 +17,7 @@ from harness.records.conf import PriceConf
 from harness.records.money import Traffic
 
 _NS_PER_MS = 1e6
+_MOST_NS = 2.0**62
 
 
 def plan_fleet(traffic: Traffic, service: ServiceTimes, conf: PriceConf, rows_per_request: float) -> Fleet:
@@ -31,8 +33,11 @@ def plan_fleet(traffic: Traffic, service: ServiceTimes, conf: PriceConf, rows_pe
     A replica that an hour has more than the hour before is started, and paid, `scale_up_delay_s` before it. What a replica that goes still
     serves when its last hour is over is not paid: about as long as the service level.
 
-    Scaled traffic (`requests_per_day`) has the arrivals of the log with all gaps divided by `traffic.scale`. It is replayed as the log itself,
-    with service times, delay and service level multiplied by that: the hours of the log stay hours, each with the shape of its own traffic.
+    Traffic scaled down (`requests_per_day`) has the arrivals of the log with all gaps divided by `traffic.scale`: it is replayed as the log
+    itself, with service times, delay and service level multiplied by that. Traffic scaled up has two needs, and an hour gets the larger: that
+    replay, which has the log's bursts one by one but all of an hour within 1 / scale of it, and a flow from minute to minute
+    (`flow_replicas`), which has what lasts. Timestamps in whole seconds, minutes or hours are spread
+    evenly over their unit.
 
     Parameters
     ----------
@@ -48,7 +53,8 @@ def plan_fleet(traffic: Traffic, service: ServiceTimes, conf: PriceConf, rows_pe
     Returns
     -------
     Fleet
-        With the p99 of all requests of the log in milliseconds: the ceil(0.99 n)-th smallest latency.
+        With the p99 of all requests of the log in milliseconds: the ceil(0.99 n)-th smallest latency; None where traffic is scaled up,
+        for a flow has no single requests.
 
     Raises
     ------
@@ -67,18 +73,18 @@ def plan_fleet(traffic: Traffic, service: ServiceTimes, conf: PriceConf, rows_pe
     if conf.slo_ms is None:
         wanted = service.rows_per_s, conf.target_utilisation, conf.min_replicas, conf.scale_up_delay_s
         return fleet_for(traffic, rows_per_request, *wanted)
-    queues = queues_of(traffic, service, conf, rows_per_request)
-    served = queues.plan()
-    return fleet_of(
-        traffic,
-        np.array([one.n_replicas for one in served]),
-        rows_per_request,
-        service.rows_per_s,
-        conf.min_replicas,
-        conf.scale_up_delay_s,
-        p99_ms(queues, served) / traffic.scale,
-        _note(queues.arrivals_us, queues.times),
-    )
+    times = _times(traffic, service, conf, rows_per_request)
+    p99, replicas = None, np.full(0, 1, np.int64)
+    if traffic.scale <= 1.0 or _fits(times, traffic):
+        queues = queues_of(traffic, service, conf, rows_per_request)
+        served = queues.plan()
+        replicas = np.array([one.n_replicas for one in served])
+        p99 = p99_ms(queues, served) / traffic.scale if traffic.scale <= 1.0 else None
+    if traffic.scale > 1.0:
+        flow = _flow(traffic, times, conf)
+        replicas = np.maximum(replicas, flow) if replicas.size else flow
+    rows_per_s, fewest, delay_s = service.rows_per_s, conf.min_replicas, conf.scale_up_delay_s
+    return fleet_of(traffic, replicas, rows_per_request, rows_per_s, fewest, delay_s, p99, _note(traffic, times))
 
 
 def queues_of(traffic: Traffic, service: ServiceTimes, conf: PriceConf, rows_per_request: float) -> HourlyQueues:
@@ -89,12 +95,38 @@ def queues_of(traffic: Traffic, service: ServiceTimes, conf: PriceConf, rows_per
     NoFleetError
         As `plan_fleet`; also without a service level.
     """
+    times = _times(traffic, service, conf, rows_per_request)
+    return HourlyQueues.of(traffic, _arrivals_us(traffic), times.scaled(traffic.scale), conf.min_replicas)
+
+
+def _times(traffic: Traffic, service: ServiceTimes, conf: PriceConf, rows_per_request: float) -> BatchTimes:
     if conf.slo_ms is None:
         raise NoFleetError("price.slo_ms names no service level to hold")
     if traffic.arrivals_us is None or traffic.arrivals_us.size == 0:
         raise NoFleetError("arrivals of single requests were not kept for this log: run the sweep again, or leave price.slo_ms out")
-    times = batch_times(service, conf, conf.slo_ms, rows_per_request).scaled(traffic.scale)
-    return HourlyQueues.of(traffic, traffic.arrivals_us, times, conf.min_replicas)
+    return batch_times(service, conf, conf.slo_ms, rows_per_request)
+
+
+def _arrivals_us(traffic: Traffic) -> NDArray[np.int64]:
+    """Return the arrivals; those of one unit of a coarse clock are spread over it, as far as it lies within an hour."""
+    assert traffic.arrivals_us is not None
+    unit = time_unit(traffic.arrivals_us)
+    return traffic.arrivals_us if unit is None else spread(traffic.arrivals_us, min(unit_us(unit), unit_us("hour")))
+
+
+def _fits(times: BatchTimes, traffic: Traffic) -> bool:
+    """Say whether the replay of scaled traffic stays within 64 bits: all requests of the log, one after the other."""
+    assert traffic.arrivals_us is not None
+    longest = max(int(times.service_ns.max()), times.slo_ns) + times.delay_ns
+    return longest * traffic.scale * (traffic.arrivals_us.size + 2) < _MOST_NS
+
+
+def _flow(traffic: Traffic, times: BatchTimes, conf: PriceConf) -> NDArray[np.int64]:
+    try:
+        found = flow_replicas(traffic, times)
+    except OverflowError as trouble:
+        raise NoFleetError(str(trouble)) from trouble
+    return np.maximum(found, max(conf.min_replicas, 1))
 
 
 def p99_ms(queues: HourlyQueues, served: list[Served]) -> float:
@@ -117,12 +149,16 @@ def _kth_largest(parts: Iterable[NDArray[np.int64]], k: int) -> int:
     return int(np.partition(top, top.size - k)[-k])
 
 
-def _note(arrivals_us: NDArray[np.int64], times: BatchTimes) -> str | None:
+def _note(traffic: Traffic, times: BatchTimes) -> str | None:
     remarks = []
-    unit = time_unit(arrivals_us)
-    if unit is not None and arrivals_us.size > 1:
-        together = f"the requests of one {unit} count as arriving together"
-        remarks.append(f"timestamps are whole {unit}s: {together}, which as a rule asks for too many replicas")
+    assert traffic.arrivals_us is not None
+    unit = time_unit(traffic.arrivals_us)
+    if unit is not None and traffic.arrivals_us.size > 1:
+        remarks.append(
+            f"timestamps are whole {unit}s: the requests of one {unit} are spread evenly over {'it' if unit != 'day' else 'an hour'}"
+        )
+    if traffic.scale > 1.0:
+        remarks.append(f"{traffic.scale:,.3g} requests for each of the log's are planned as a flow from minute to minute")
     if times.service_ns.size < times.largest:
         larger = f"larger ones, up to {times.largest:,}, would take longer than price.slo_ms"
         remarks.append(f"batches of at most {times.service_ns.size:,} requests: {larger}")
