@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from harness.cost.operating_point import batches, not_as_deployed
+from harness.cost.operating_point import batches, not_as_deployed, passed_over
 from harness.cost.price_row import PriceRow
 from harness.cost.replicas import Fleet
 from harness.records.conf import Deploy, PriceConf
@@ -42,6 +42,7 @@ def note_of(
     remarks = [
         batches(point),
         not_as_deployed(point, deploy),
+        passed_over(measurement, point, deploy, conf.slo_ms),
         "noisy measurement" if "noisy" in (measurement.status, point.status) else None,
         *_other_machine(measurement, row, deploy),
         _power(measurement, point, row, conf),

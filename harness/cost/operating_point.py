@@ -63,6 +63,19 @@ def not_as_deployed(point: OperatingPoint, deploy: Deploy) -> str | None:
     return "; ".join(missed) or None
 
 
+def passed_over(measurement: Measurement, point: OperatingPoint, deploy: Deploy, slo_ms: float | None) -> str | None:
+    """Say which larger batches were not chosen because too few of them were run for a p99: whether they hold the service level is not known."""
+    if slo_ms is None:
+        return None
+    larger = [p for p in _narrowed(measurement.points, deploy) if p.batch_rows > point.batch_rows and _p99_ms(p) is None]
+    sizes = ", ".join(str(p.batch_rows) for p in sorted(larger, key=lambda p: p.batch_rows))
+    return (
+        f"batches of {sizes} rows have too few runs for a p99, so that it is not known whether they hold slo_ms {slo_ms:g}"
+        if larger
+        else None
+    )
+
+
 def service_times(measurement: Measurement, point: OperatingPoint) -> ServiceTimes:
     """Return how long a replica at an operating point takes for a batch of each size that was measured with its threads.
 

@@ -85,6 +85,10 @@ class MetricValue(GainRule):
     def __post_init__(self) -> None:
         for name in FIGURES:
             object.__setattr__(self, name, read_number(name, getattr(self, name), "a finite number"))
+        if self.value_per_1k <= 0:
+            raise ValueError(
+                f"value_per_1k: found {self.value_per_1k:g}, wanted a number above 0; direction says which way '{self.metric}' is better"
+            )
         if self.point <= 0:
             raise ValueError(f"point: found {self.point:g}, wanted a number above 0, how much of the metric is one point")
         if self.direction not in DIRECTIONS:

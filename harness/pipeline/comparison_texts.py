@@ -80,7 +80,7 @@ def notes(
     gain_note: str | None = getattr(conf.gain, "note", None)
     if gain_note:
         lines.append(f"gain: {gain_note}")
-    if conf.price is not None and conf.price.requests_per_day is not None:
+    if conf.price is not None and conf.price.requests_per_day is not None and replay.traffic is not None:
         lines.append(f"cost: the log's traffic scaled to {conf.price.requests_per_day:,.0f} requests a day (price.requests_per_day)")
     bounds = [float(t.bound[0]) for v in variants if (t := getattr(v.tally, "binned_auc", None)) is not None]
     if bounds:

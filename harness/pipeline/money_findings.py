@@ -122,7 +122,13 @@ def sensitivities(world: MoneyWorld) -> tuple[SensitivityRange, ...]:
     for name, value in world.conf.gain.figures().items():
         around = bounds_around(value)
         if around is not None:
-            found += sensitivity(f"value:{name}", world.conf.gain.currency, value, *around, partial(world.nets_with_figure, name))
+            found += sensitivity(
+                f"value:{name}",
+                "" if name.endswith(".times") else world.conf.gain.currency,
+                value,
+                *around,
+                partial(world.nets_with_figure, name),
+            )
     return tuple(found)
 
 

@@ -119,6 +119,10 @@ class Timed:
             f"{gpu.name} is used by other processes too: {', '.join(map(str, gpu.foreign_pids))}" for gpu in cards if gpu.foreign_pids
         ]
         machine = replace(machine, gpus=tuple(cards))
+        remarks = foreign if self.member.plan.device == "cuda" else []
+        wanted = request_rows(self.conf)
+        if self.points[0].batch_rows != wanted:
+            remarks.append(f"single requests have {self.points[0].batch_rows} rows, replay.rows_per_request asks for {wanted}")
         if self.broken is not None or started is None:
             return not_measured(label, recorded_name(measure), f"its speed child failed: {self.broken}")
         doubts = (why_unsteady(str(point), warm, measure) for point, warm in zip(self.points, started.warm_ups, strict=True))
@@ -142,7 +146,7 @@ class Timed:
             rate_limit=self.rate_limit,
             n_discarded=self.n_discarded,
             throttled_out=self.throttled,
-            remarks=foreign if self.member.plan.device == "cuda" else (),
+            remarks=remarks,
             crosscheck_tolerance=_SAME_SCORE * (1.0 if self.member.plan.task != "regression" else started.largest_score),
         )
 

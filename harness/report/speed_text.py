@@ -12,10 +12,11 @@ from harness.report.row_text import priced_point
 
 
 def speed_lines(comparison: Comparison) -> Iterator[str]:
-    """Say what ran elsewhere than asked for, which rate holds the service level, and the energy."""
+    """Say what ran elsewhere than asked for, what else has to be known of a measurement, which rate holds the service level, and the energy."""
     measured = [(row, row.measurement) for row in comparison.rows if row.measurement is not None]
     yield from (_provider(m.variant, m.provider) for _, m in measured if m.provider is not None and _is_partial(m.provider))
     yield from (_rate_limit(m.variant, m.rate_limit) for _, m in measured if m.rate_limit is not None)
+    yield from (f"{m.variant}: {remark}" for _, m in measured for remark in m.remarks)
     energies = [text for row, m in measured if (text := _energy(row, m))]
     if energies:
         yield f"energy: {'; '.join(energies)}"

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.cost.operating_point import chosen_point, not_as_deployed, service_times
+from harness.cost.operating_point import chosen_point, not_as_deployed, passed_over, service_times
 from harness.cost.service_times import ServiceTimes
 from harness.meters.not_measured import not_measured
 from harness.records.conf import Deploy
@@ -133,3 +133,13 @@ def test_a_faster_replica_takes_less_time_for_every_batch():
 def test_service_times_that_mean_nothing_are_refused(rows, seconds, largest, text):
     with pytest.raises(ValueError, match=text):
         ServiceTimes(np.array(rows, np.int64), np.array(seconds, float), largest)
+
+
+def test_batches_that_were_run_too_few_times_for_a_p99_are_said_to_be_passed_over():
+    few = replace(LARGE, latency=point("offline", 512, 800.0, None, n=40).latency)
+    some = measured(SINGLE, SMALL, few)
+    assert passed_over(some, SMALL, Deploy(), 30.0) == (
+        "batches of 512 rows have too few runs for a p99, so that it is not known whether they hold slo_ms 30"
+    )
+    assert passed_over(some, SMALL, Deploy(), None) is None
+    assert passed_over(ALL, SMALL, Deploy(), 30.0) is None

@@ -98,3 +98,10 @@ def test_all_lines_stand_in_the_footer(comparison, row, measured) -> None:
 )
 def test_counts_and_shares_have_three_digits(written: str, wanted: str) -> None:
     assert written == wanted
+
+
+def test_what_a_reader_has_to_know_of_a_measurement_is_said(comparison, row, measured) -> None:
+    remarked = measured("v", remarks=("single requests have 8 rows, replay.rows_per_request asks for 1",))
+    assert list(speed_lines(comparison(row("v", measurement=remarked)))) == [
+        "v: single requests have 8 rows, replay.rows_per_request asks for 1"
+    ]
