@@ -17,7 +17,7 @@ from harness.records.conf import PriceConf
 from harness.records.money import Traffic
 
 _NS_PER_MS = 1e6
-_MOST_NS = 2.0**62
+_FLOW_ALONE = 60.0  # times the traffic of the log
 
 
 def plan_fleet(traffic: Traffic, service: ServiceTimes, conf: PriceConf, rows_per_request: float) -> Fleet:
@@ -36,7 +36,8 @@ def plan_fleet(traffic: Traffic, service: ServiceTimes, conf: PriceConf, rows_pe
     Traffic scaled down (`requests_per_day`) has the arrivals of the log with all gaps divided by `traffic.scale`: it is replayed as the log
     itself, with service times, delay and service level multiplied by that. Traffic scaled up has two needs, and an hour gets the larger: that
     replay, which has the log's bursts one by one but all of an hour within 1 / scale of it, and a flow from minute to minute
-    (`flow_replicas`), which has what lasts. Timestamps in whole seconds, minutes or hours are spread
+    (`flow_replicas`), which has what lasts. From a scale of 60 on all of an hour would be replayed within a minute, the step of the flow, which
+    is then taken alone. Timestamps in whole seconds, minutes or hours are spread
     evenly over their unit.
 
     Parameters
@@ -75,7 +76,7 @@ def plan_fleet(traffic: Traffic, service: ServiceTimes, conf: PriceConf, rows_pe
         return fleet_for(traffic, rows_per_request, *wanted)
     times = _times(traffic, service, conf, rows_per_request)
     p99, replicas = None, np.full(0, 1, np.int64)
-    if traffic.scale <= 1.0 or _fits(times, traffic):
+    if traffic.scale < _FLOW_ALONE:
         queues = queues_of(traffic, service, conf, rows_per_request)
         served = queues.plan()
         replicas = np.array([one.n_replicas for one in served])
@@ -112,13 +113,6 @@ def _arrivals_us(traffic: Traffic) -> NDArray[np.int64]:
     assert traffic.arrivals_us is not None
     unit = time_unit(traffic.arrivals_us)
     return traffic.arrivals_us if unit is None else spread(traffic.arrivals_us, min(unit_us(unit), unit_us("hour")))
-
-
-def _fits(times: BatchTimes, traffic: Traffic) -> bool:
-    """Say whether the replay of scaled traffic stays within 64 bits: all requests of the log, one after the other."""
-    assert traffic.arrivals_us is not None
-    longest = max(int(times.service_ns.max()), times.slo_ns) + times.delay_ns
-    return longest * traffic.scale * (traffic.arrivals_us.size + 2) < _MOST_NS
 
 
 def _flow(traffic: Traffic, times: BatchTimes, conf: PriceConf) -> NDArray[np.int64]:

@@ -51,10 +51,14 @@ def flow_replicas(traffic: Traffic, times: BatchTimes) -> NDArray[np.int64]:
     >>> flow_replicas(Traffic(np.array([0]), np.array([6e4]), 1.0), BatchTimes(np.array([10_000_000]), 0, 50_000_000, 1)).tolist()
     [10]
     """
-    found = np.full(np.unique(traffic.minute // MINUTES_PER_HOUR).size, np.iinfo(np.int64).max)
+    n_hours = np.unique(traffic.minute // MINUTES_PER_HOUR).size
+    found = np.full(n_hours, np.iinfo(np.int64).max)
+    busiest = float(traffic.minute_requests.max())
     for size in np.unique(np.geomspace(1, times.service_ns.size, _N_SIZES).astype(np.int64)):
         service_ns = int(times.service_ns[size - 1])
         spare_s = (times.slo_ns - times.delay_ns - service_ns) / _NS_PER_S
+        if spare_s >= 0 and busiest <= _S_PER_MINUTE * float(size) * _NS_PER_S / service_ns:
+            return np.ones(n_hours, np.int64)  # one replica keeps up with the busiest minute: nothing ever waits
         if spare_s >= 0:
             found = np.minimum(found, _Flow(traffic, float(size) * _NS_PER_S / service_ns, spare_s).fewest())
     return found

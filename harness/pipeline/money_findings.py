@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 import numpy as np
 
-from harness.compare.break_even import break_even
+from harness.compare.break_even import HIGH_PER_DAY, LOW_PER_DAY, break_even
 from harness.compare.sensitivity import bounds_around, sensitivity, why_not_moved
 from harness.cost.part_costs import PartCost, cost_by_part
 from harness.cost.price_sheet import Price
@@ -21,7 +21,7 @@ from harness.records.conf import SweepConf
 from harness.records.money import BreakEven, CostRow, GainEvidence, PartMoney, SensitivityRange, SliceTraffic, Traffic
 from harness.records.tally import Grid
 
-_VOLUMES = (1e2, 1e9)  # requests a day that are looked at
+_VOLUMES, _N_VOLUMES = (LOW_PER_DAY, HIGH_PER_DAY), 29  # requests a day that are looked at: those of the break-even
 _MAX_REPLAYED = 2_000_000  # arrivals: replaying more at each of a hundred volumes would take minutes
 
 
@@ -36,17 +36,25 @@ class MoneyWorld:
     traffic: Traffic | None
     money: Mapping[str, Money]
     sides: Mapping[str, Priced]
+    planned: dict[tuple[str, float], float] = field(default_factory=dict, repr=False)  # costs by variant and requests a day
 
     @property
     def requests_per_day(self) -> float | None:
         """Of the log, as the price scales it; None without timestamps."""
         return None if self.traffic is None else float(self.traffic.minute_requests.sum()) / self.traffic.n_hours * 24.0
 
+    def cost_at_volume(self, label: str, requests_per_day: float) -> float:
+        """Return the cost of a variant when the log's traffic is scaled to so many requests a day; a fleet is planned once for each."""
+        if (label, requests_per_day) not in self.planned:
+            assert self.traffic is not None
+            alone = [v for v in self.variants if v.label == label]
+            costs = costs_of(alone, self.conf, self.prices, scaled(self.traffic, requests_per_day), with_interval=False)
+            self.planned[label, requests_per_day] = _figure(costs.get(label))
+        return self.planned[label, requests_per_day]
+
     def nets_at_volume(self, requests_per_day: float) -> dict[str, float]:
         """Return the net of each variant when the log's traffic is scaled to so many requests a day."""
-        assert self.traffic is not None
-        costs = costs_of(self.variants, self.conf, self.prices, scaled(self.traffic, requests_per_day), with_interval=False)
-        return {label: self._gain(label) - _figure(cost) for label, cost in costs.items()}
+        return {v.label: self._gain(v.label) - self.cost_at_volume(v.label, requests_per_day) for v in self.variants}
 
     def nets_at_price_factor(self, factor: float) -> dict[str, float]:
         """Return the net of each variant when every price per hour is multiplied by a factor."""
@@ -96,17 +104,13 @@ def break_evens(world: MoneyWorld) -> tuple[BreakEven, ...]:
 def _net_against(world: MoneyWorld, label: str) -> Callable[[float], float] | None:
     if why_no_volume(world) is not None:
         return None
-    gain = world.money[label].gain
-    pair = tuple(v for v in world.variants if v.label in (label, world.conf.champion))
-    alone = replace(world, variants=pair)
+    gain, champion = world.money[label].gain, world.conf.champion or ""
     assert gain is not None
     assert gain.vs_champion_per_1k is not None
     difference = gain.vs_champion_per_1k
 
     def net_at(requests_per_day: float) -> float:
-        assert world.traffic is not None
-        costs = costs_of(alone.variants, world.conf, world.prices, scaled(world.traffic, requests_per_day), with_interval=False)
-        return difference - (_figure(costs[label]) - _figure(costs[world.conf.champion or ""]))
+        return difference - (world.cost_at_volume(label, requests_per_day) - world.cost_at_volume(champion, requests_per_day))
 
     return net_at
 
@@ -118,7 +122,7 @@ def sensitivities(world: MoneyWorld) -> tuple[SensitivityRange, ...]:
     found: list[SensitivityRange] = list(sensitivity("price", "times", 1.0, 0.1, 10.0, world.nets_at_price_factor))
     current = world.requests_per_day
     if why_no_volume(world) is None and current is not None:
-        found += sensitivity("requests_per_day", "requests/day", current, *_VOLUMES, world.nets_at_volume)
+        found += sensitivity("requests_per_day", "requests/day", current, *_VOLUMES, world.nets_at_volume, n_points=_N_VOLUMES)
     for name, value in world.conf.gain.figures().items():
         around = bounds_around(value)
         if around is not None:

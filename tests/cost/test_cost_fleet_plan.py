@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import harness.cost.hourly_queues as module
+from harness.cost import fleet_plan
 from harness.cost.batch_times import NoFleetError
 from harness.cost.fleet_plan import _kth_largest, p99_ms, plan_fleet, queues_of
 from harness.cost.replicas import fleet_for
@@ -176,7 +177,17 @@ def test_traffic_scaled_up_never_asks_a_replica_for_more_than_it_can_do(per_day)
     assert "planned as a flow" in fleet.note
 
 
-def test_a_volume_at_which_the_replay_does_not_fit_64_bits_is_planned_as_a_flow_alone():
+def test_from_sixty_times_the_log_on_the_flow_is_taken_alone(monkeypatch):
+    stamps = np.sort(np.random.default_rng(3).integers(0, HOUR_US, 500))
+    logged = traffic_from(stamps, 1, None)
+    replayed = []
+    monkeypatch.setattr(fleet_plan, "queues_of", lambda *given: replayed.append(given) or queues_of(*given))
+    for factor, n in ((59.0, 1), (60.0, 1), (1e9, 1)):
+        plan_fleet(scaled(logged, 500 / logged.n_hours * 24 * factor), alone(0.01), CONF, 1.0)
+        assert len(replayed) == n
+
+
+def test_a_huge_volume_stays_within_64_bits():
     traffic = scaled(traffic_from(np.arange(50) * SECOND_US + 7, 1, None), 1e15)
     fleet = plan_fleet(traffic, alone(0.01), replace(CONF, slo_ms=1e7), 1.0)
     assert fleet.peak >= 0.01 * traffic.scale * 50 / (3600 + 1e4)
