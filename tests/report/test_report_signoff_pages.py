@@ -119,7 +119,7 @@ def test_runbook_names_owner_fallback_and_thresholds(signoff, comparison, conf) 
 
 
 def test_runbook_says_what_is_not_known(signoff, comparison, row, conf) -> None:
-    bare = row("gbdt_small", cost=None, gain=None, net_per_1k=None)
+    bare = row("gbdt_small", cost=None, gain=None, net_per_1k=None, net_vs_champion=None)
     verdict = Verdict("gbdt_small", "PASS", ())
     files = pages(signoff(verdicts=(verdict,)), comparison(bare), [conf("gbdt_small", owner=None, fallback=None, kpi=None)])
     for wanted in ("set model.owner", "set model.fallback", "break-even gain: not known", "p99 latency: no limit"):
