@@ -5,10 +5,14 @@ BIN := $(VENV)/bin
 PIP_INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --quiet
 DEMO_STAMP := $(VENV)/.demo-installed
 DEV_STAMP := $(VENV)/.dev-installed
+GPU_CHECK_VENV ?= .venv-gpu-check
+GPU_CHECK_STAMP := $(GPU_CHECK_VENV)/.gpu-check-installed
+GPU_VENV ?= .venv-gpu
+GPU_STAMP := $(GPU_VENV)/.gpu-installed
 PYTEST_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint types bench coverage golden doctor
+.PHONY: help setup demo test lint types bench coverage golden doctor gpu-check-offline gpu-check-full
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,6 +43,14 @@ coverage: $(DEV_STAMP) ## simulate worlds whose truth is known and write docs/co
 golden: $(DEV_STAMP) ## write the golden tables anew; read the diff before you commit it
 	@$(BIN)/python -m tests.golden.write
 
+gpu-check-offline: $(GPU_CHECK_STAMP) ## compile every kernel for three cards and run its PTX, on a machine without a card
+	@$(GPU_CHECK_VENV)/bin/python -m pytest -p tests.gpu_compile.plugin tests/gpu_compile $(PYTEST_ARGS)
+	@$(GPU_CHECK_VENV)/bin/python -m pytest -p tests.gpu_compile.plugin tests/gpu_sim $(PYTEST_ARGS)
+	@$(GPU_CHECK_VENV)/bin/python -m pytest -p tests.gpu_compile.plugin --ptx-target sm_100 tests/gpu_sim $(PYTEST_ARGS)
+
+gpu-check-full: $(GPU_STAMP) ## hold every call into cuDF, CuPy, NVML and ONNX Runtime to the real packages (4.9 GB), on a machine without a card
+	@$(GPU_VENV)/bin/python -m pytest tests/gpu_full tests/array_api tests/replay/test_replay_cudf_reader.py $(PYTEST_ARGS)
+
 doctor: $(DEMO_STAMP) ## what this machine has, what will be used, what cannot be measured and why
 	@$(BIN)/harness doctor
 
@@ -56,3 +68,17 @@ $(DEV_STAMP): pyproject.toml constraints.txt | $(BIN)/python
 	@echo "make: installing what developing needs into $(VENV)"
 	@$(PIP_INSTALL) -e '.[cpu,demo,dev]' -c constraints.txt
 	@touch $@ $(DEMO_STAMP)
+
+$(GPU_CHECK_STAMP): pyproject.toml constraints.txt
+	@echo "make: installing the CUDA compiler and what the tests need into $(GPU_CHECK_VENV) (2 GB)"
+	@$(PYTHON) -m venv $(GPU_CHECK_VENV)
+	@$(GPU_CHECK_VENV)/bin/python -m pip install --disable-pip-version-check --quiet -e '.[cpu,gpu-check]' \
+		pytest pytest-benchmark hypothesis scikit-learn statsmodels -c constraints.txt
+	@touch $@
+
+$(GPU_STAMP): pyproject.toml
+	@echo "make: installing cuDF, CuPy, onnxruntime-gpu and what the tests need into $(GPU_VENV) (4.9 GB)"
+	@$(PYTHON) -m venv $(GPU_VENV)
+	@$(GPU_VENV)/bin/python -m pip install --disable-pip-version-check --quiet -e '.[gpu]' \
+		pytest pytest-benchmark hypothesis array-api-strict pyright
+	@touch $@

@@ -59,6 +59,9 @@ def _deploy(node: Node | None) -> Deploy:
         share=node.number("share", 1.0, low=0.0),
         threads=node.whole("threads", None, low=1),
         batch_rows=node.whole("batch_rows", None, low=1),
+        provider=node.choice("provider", ("cuda", "tensorrt"), None),
+        cuda_graph=node.flag("cuda_graph", False),
+        allow_cpu_nodes=node.flag("allow_cpu_nodes", False),
     )
     node.done()
     return found

@@ -5,6 +5,7 @@ Contract
 codes int32 [n_rows], 0 .. n_categories - 1, -1 missing; ids int32 [n_rows, n_columns]: the cell of the row in each column, -1 in no cell, no
 cell in two columns; recode int32 [n_categories]: the bin of each category, 0 .. n_bins - 2; bin n_bins - 1 is missing. No rows: zeros. A code
 or an id outside: ValueError.
+On a card as in `cuda_counts.py`: a column whose cells fit into 48 KiB is counted in shared memory.
 Agreement: *exact* for any row order, batches, threads and device.
 """
 
@@ -15,12 +16,28 @@ from typing import Any
 
 import numpy as np
 from numba import njit
+from numba.extending import register_jitable
 from numpy.typing import NDArray
 
 from kernels.chunks import run_in_order, thread_count
-from kernels.devices import is_on_cuda, run_on_cuda
+from kernels.devices import is_on_cuda
 
 MIN_PIECE_ROWS = 1 << 16
+
+
+@register_jitable  # type: ignore[untyped-decorator]
+def _bin_of(code: int, recode: NDArray[np.int32], n_bins: int) -> tuple[int, bool]:
+    """Return the bin of a code, and whether there is such a code."""
+    is_known = -1 <= code < recode.size
+    return int(recode[np.uintp(code)]) if is_known and code >= 0 else n_bins - 1, is_known
+
+
+@register_jitable  # type: ignore[untyped-decorator]
+def _cell_of(cell: int, is_known: bool, n_cells: int) -> int:
+    """Return the cell that a row counts in, -1 for none; the one after the last for codes and ids to be refused afterwards."""
+    if cell == -1 and is_known:
+        return -1
+    return cell if is_known and 0 <= cell < n_cells else n_cells
 
 
 @njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
@@ -36,17 +53,22 @@ def _add_codes(
     table: NDArray[np.int64],
 ) -> None:
     for row in range(start, stop):
-        code = int(codes[row])
-        bin_id = table.shape[1] - 1
-        is_known = -1 <= code < recode.size
-        if is_known and code >= 0:
-            bin_id = int(recode[np.uintp(code)])
+        bin_id, is_known = _bin_of(int(codes[row]), recode, table.shape[1])
         for column in range(first_column, stop_column):
-            cell = int(ids[row, column])
-            if cell == -1 and is_known:
-                continue
-            # the cell after the last holds the rows of codes and ids that the grid does not have: they are refused afterwards
-            table[np.uintp(cell if is_known and 0 <= cell < n_cells else n_cells), np.uintp(bin_id)] += 1
+            cell = _cell_of(int(ids[row, column]), is_known, n_cells)
+            if cell >= 0:
+                table[np.uintp(cell), np.uintp(bin_id)] += 1
+
+
+@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+def _slot(
+    row: int, column: int, codes: NDArray[np.int32], ids: NDArray[np.int32], n_cells: int, recode: NDArray[np.int32], n_bins: int
+) -> int:
+    """Return the word of the flat table that a row counts in, as `count_on_cuda` asks for it."""
+    bin_id, is_known = _bin_of(int(codes[row]), recode, n_bins)
+    cell = _cell_of(int(ids[row, column]), is_known, n_cells)
+    slot: int = cell if cell < 0 else cell * n_bins + bin_id
+    return slot
 
 
 def cell_counts(codes: Any, ids: Any, n_cells: int, recode: Any, n_bins: int, *, n_threads: int | None = None) -> NDArray[np.int64]:
@@ -79,17 +101,28 @@ def cell_counts(codes: Any, ids: Any, n_cells: int, recode: Any, n_bins: int, *,
     n_threads = thread_count(n_threads)
     n_pieces = max(min(n_threads, n_rows // max(MIN_PIECE_ROWS, n_cells * n_bins)), 1)
     starts = [n_rows * piece // n_pieces for piece in range(n_pieces + 1)]
-    tables = np.zeros((n_pieces, n_cells + 1, n_bins), np.int64)
     if is_on_cuda(codes):
-        tables = run_on_cuda(_add_codes, starts if n_rows else [0], (0, n_columns), arguments, tables)
-    else:
+        return _inside(_counted_on_cuda(arguments, n_rows, n_bins)[None], n_cells, recode.size)
+    tables = np.zeros((n_pieces, n_cells + 1, n_bins), np.int64)
 
-        def fill(piece: int) -> None:
-            _add_codes(starts[piece], starts[piece + 1], 0, n_columns, *arguments, tables[piece])
+    def fill(piece: int) -> None:
+        _add_codes(starts[piece], starts[piece + 1], 0, n_columns, *arguments, tables[piece])
 
-        for _ in run_in_order(fill, n_pieces, n_threads):
-            pass
+    for _ in run_in_order(fill, n_pieces, n_threads):
+        pass
     return _inside(tables, n_cells, recode.size)
+
+
+def _counted_on_cuda(arguments: tuple[Any, ...], n_rows: int, n_bins: int) -> NDArray[np.int64]:
+    ids, n_cells = arguments[1], arguments[2]
+    table = np.zeros((n_cells + 1, n_bins), np.int64)
+    if n_rows == 0:
+        return table
+    from kernels.cuda_counts import count_on_cuda
+    from kernels.device_sort import column_spans
+
+    spans = column_spans(ids).clip(0, n_cells) * n_bins
+    return count_on_cuda(_slot, n_rows, spans, (*arguments, n_bins), table)
 
 
 def _inside(tables: NDArray[np.int64], n_cells: int, n_categories: int) -> NDArray[np.int64]:

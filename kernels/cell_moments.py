@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from kernels.cell_counts import ready_rows
 from kernels.chunks import run_in_order, starts_of_pieces, tally_chunk_rows, thread_count
 from kernels.column_codes import all_finite, thresholds_of, write_codes
-from kernels.devices import is_on_cuda, run_on_cuda
+from kernels.devices import is_on_cuda, pieces_on_cuda
 from kernels.moments import RowMoments, merged_moments, moments_from_shifted
 
 # The float64 record of a cell: finite rows, rows from which the shift moves next, shift, sum and sum of squares about it, minimum, maximum,
@@ -187,8 +187,7 @@ def _filled_tables(arguments: tuple[Any, ...], n_cells: int, n_bins: int, n_thre
     values, _, ids = arguments[:3]
     starts = starts_of_pieces(int(values.shape[0]), tally_chunk_rows(n_cells))
     if is_on_cuda(values):
-        tables = np.repeat(_empty_table(n_cells, n_bins, int(ids.shape[1]))[None], len(starts) - 1, axis=0)
-        yield from run_on_cuda(_add_values, starts, (0, int(ids.shape[1])), arguments, tables)
+        yield from pieces_on_cuda(_add_values, starts, (0, int(ids.shape[1])), arguments, _empty_table(n_cells, n_bins, int(ids.shape[1])))
         return
 
     def fill(chunk: int) -> NDArray[np.float64]:

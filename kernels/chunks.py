@@ -63,3 +63,14 @@ def tally_chunk_rows(n_cells: int) -> int:
     (262144, 1048576)
     """
     return min(max(1 << (8 * n_cells - 1).bit_length(), 1 << 18), 1 << 20)
+
+
+def cuda_chunk_rows(n_cells: int) -> int:
+    """Return the rows of one chunk of a tally on a card, where a thread walks a column of it: smaller chunks, more threads.
+
+    A function of the grid alone, as `tally_chunk_rows`.
+
+    >>> cuda_chunk_rows(1279), cuda_chunk_rows(10), cuda_chunk_rows(1_000_000)
+    (16384, 4096, 1048576)
+    """
+    return min(max(1 << (8 * n_cells - 1).bit_length(), 1 << 12), 1 << 20)

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from kernels.chunks import run_in_order, starts_of_pieces, thread_count
 from kernels.class_rows import ClassRows, class_rows
-from kernels.devices import is_on_cuda, run_on_cuda
+from kernels.devices import is_on_cuda, pieces_on_cuda
 from kernels.inputs import Rows, check_class_rows
 from kernels.moments import RowMoments
 from kernels.value_tally import ValueTally, empty, merge, value_tally, with_all_windows
@@ -101,8 +101,7 @@ class _Confusion:
         cuts = [rows.n_rows * piece // n_pieces for piece in range(n_pieces + 1)]
         arguments = (rows.labels, predicted, rows.slice_ids, rows.window_ids, self.n_windows)
         if on_cuda:
-            tables = np.zeros((n_pieces, *self.copies[0].shape), np.int64)
-            for table in run_on_cuda(_count_pairs, cuts, (0, rows.n_columns), arguments, tables):
+            for table in pieces_on_cuda(_count_pairs, cuts, (0, rows.n_columns), arguments, np.zeros_like(self.copies[0])):
                 self.copies[0] += table
             return
 

@@ -22,8 +22,8 @@ from numba import njit
 from numba.extending import register_jitable
 from numpy.typing import NDArray
 
-from kernels.chunks import run_in_order, starts_of_pieces, tally_chunk_rows, thread_count
-from kernels.devices import is_on_cuda, run_on_cuda
+from kernels.chunks import cuda_chunk_rows, run_in_order, starts_of_pieces, tally_chunk_rows, thread_count
+from kernels.devices import is_on_cuda, merged_on_cuda
 from kernels.inputs import Rows, check_rows
 from kernels.logit_newton import (
     EXTREMES,
@@ -136,12 +136,24 @@ def _next_pass(
                 record[4] += weight * x * x
 
 
+@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+def _merge_passes(piece: int, cell: int, record: NDArray[np.float64], total: NDArray[np.float64], first_minimum: int, n_words: int) -> None:
+    """Merge the record of a cell's next piece into its total: sums, and from `first_minimum` on minima."""
+    for word in range(first_minimum):
+        total[word] += record[word]
+    for word in range(first_minimum, n_words):
+        total[word] = min(total[word], record[word])
+
+
 def _records(rule: Any, rows: Rows, n_windows: int, more: tuple[Any, ...], empty: NDArray[np.float64], n_threads: int) -> Iterator[Any]:
-    """Yield the records that a rule leaves of each chunk, in the order of the chunks."""
-    starts = starts_of_pieces(rows.n_rows, tally_chunk_rows(len(empty)))
+    """Yield the records that a rule leaves of each chunk, in the order of the chunks; from a card one, into which they were merged there in that order."""
+    on_cuda = is_on_cuda(rows.scores)
+    starts = starts_of_pieces(rows.n_rows, cuda_chunk_rows(len(empty)) if on_cuda else tally_chunk_rows(len(empty)))
     arguments = (rows.scores, rows.labels, rows.slice_ids, rows.window_ids, n_windows, *more)
-    if is_on_cuda(rows.scores):
-        yield from run_on_cuda(rule, starts, (0, rows.n_columns), arguments, np.repeat(empty[None], len(starts) - 1, axis=0))
+    if on_cuda:
+        first_minimum = EXTREMES if rule is _first_pass else empty.shape[1]
+        layout = (first_minimum, empty.shape[1])
+        yield merged_on_cuda(rule, _merge_passes, starts, (0, rows.n_columns), arguments, empty, empty.copy(), layout)
         return
 
     def fill(chunk: int) -> NDArray[np.float64]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
 
@@ -46,6 +47,42 @@ def moments_from_shifted(
     at_least_one = np.maximum(n, 1)
     mean = np.where(n > 0, shift + total / at_least_one, 0.0)
     return RowMoments(n, mean, np.maximum(square - total * total / at_least_one, 0.0) * (n > 1))
+
+
+@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+def merge_shifted(
+    piece: int,
+    cell: int,
+    record: NDArray[np.float64],
+    total: NDArray[np.float64],
+    first_value: int,
+    n_values: int,
+    first_counter: int,
+    n_counters: int,
+) -> None:
+    """Merge the record of a cell's next piece into its total: what `moments_from_shifted` and `merged_moments` do, of one cell.
+
+    From `first_value` on, a record holds n_values shifts, as many sums of (value - shift) and of its squares; the counters add up to its
+    rows, and the words between are sums. The total has the mean in place of the shift, 0 in place of the sum and m2 in place of the
+    squares, so that it is a record of the same rows itself; it begins with zeros.
+    """
+    n_before, n_more = 0.0, 0.0
+    for word in range(first_counter, first_counter + n_counters):
+        n_before += total[word]
+        n_more += record[word]
+        total[word] += record[word]
+    if n_more == 0.0:
+        return
+    for word in range(first_value + 3 * n_values, first_counter):
+        total[word] += record[word]
+    share = n_more / (n_before + n_more)
+    for value in range(first_value, first_value + n_values):
+        more = record[value + n_values]
+        mean = record[value] + more / n_more
+        m2 = max(record[value + 2 * n_values] - more * more / n_more, 0.0) if n_more > 1.0 else 0.0
+        delta = mean - total[value]
+        total[value] = mean if n_before == 0.0 else total[value] + delta * share
+        total[value + 2 * n_values] += m2 + delta * delta * n_before * share
 
 
 def folded_windows(moments: RowMoments, n_windows: int) -> RowMoments:

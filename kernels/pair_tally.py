@@ -19,7 +19,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from kernels.chunks import run_in_order, starts_of_pieces, thread_count
-from kernels.devices import is_on_cuda, run_on_cuda
+from kernels.devices import is_on_cuda, pieces_on_cuda
 from kernels.moments import RowMoments, merged_moments, moments_from_shifted
 
 N_RECORD = 4  # first loss, n, sum and sum of squares of (loss - first loss): half a cache line
@@ -140,8 +140,7 @@ def _filled_records(losses: Any, category_ids: Any, layout: PairTally, n_threads
     starts = starts_of_pieces(int(losses.shape[0]), chunk_rows(n_cells))
     tables = (layout.first_column, layout.second_column, layout.first_cell, layout.second_width)
     if is_on_cuda(losses):
-        empty = np.zeros((len(starts) - 1, n_cells, N_RECORD))
-        yield from run_on_cuda(_add_rows, starts, (0, n_tables), (losses, category_ids, *tables), empty)
+        yield from pieces_on_cuda(_add_rows, starts, (0, n_tables), (losses, category_ids, *tables), np.zeros((n_cells, N_RECORD)))
         return
     arguments = [_frozen(array) for array in (losses, category_ids, *tables)]
 

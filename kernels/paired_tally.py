@@ -18,10 +18,10 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from kernels.chunks import run_in_order, starts_of_pieces, tally_chunk_rows, thread_count
-from kernels.devices import is_on_cuda, run_on_cuda
+from kernels.chunks import cuda_chunk_rows, run_in_order, starts_of_pieces, tally_chunk_rows, thread_count
+from kernels.devices import is_on_cuda, merged_on_cuda
 from kernels.inputs import Rows, check_rows
-from kernels.moments import RowMoments, folded_windows, merged_moments, moments_from_shifted
+from kernels.moments import RowMoments, folded_windows, merge_shifted, merged_moments, moments_from_shifted
 from kernels.row_losses import log_loss_of, squared_error_of
 
 # the float64 record of a cell: first value, sum and sum of squares of four values, then the counters [label, champion, challenger]
@@ -107,13 +107,15 @@ def _empty_records(n_cells: int) -> NDArray[np.float64]:
 def _filled_records(
     champion: Rows, challenger_scores: Any, thresholds: tuple[float, float], n_cells: int, n_windows: int, n_threads: int
 ) -> Iterator[NDArray[np.float64]]:
-    """Yield the records of each chunk, in the order of the chunks."""
-    starts = starts_of_pieces(champion.n_rows, tally_chunk_rows(n_cells))
+    """Yield the records of each chunk, in the order of the chunks; from a card one, into which they were merged there in that order."""
+    on_cuda = is_on_cuda(champion.scores)
+    starts = starts_of_pieces(champion.n_rows, cuda_chunk_rows(n_cells) if on_cuda else tally_chunk_rows(n_cells))
     limits = [float(np.float32(threshold)) for threshold in thresholds]
     arguments = (champion.scores, challenger_scores, champion.labels, champion.slice_ids, champion.window_ids, n_windows, *limits)
-    if is_on_cuda(champion.scores):
-        tables = np.repeat(_empty_records(n_cells)[None], len(starts) - 1, axis=0)
-        yield from run_on_cuda(_add_pairs, starts, (0, champion.n_columns), arguments, tables)
+    if on_cuda:
+        merged, layout = np.zeros((n_cells, N_RECORD)), (0, N_VALUES, FIRST_COUNTER, 8)
+        columns, empty_records = (0, champion.n_columns), _empty_records(n_cells)
+        yield merged_on_cuda(_add_pairs, merge_shifted, starts, columns, arguments, empty_records, merged, layout)
         return
 
     def fill(chunk: int) -> NDArray[np.float64]:
@@ -179,7 +181,8 @@ def paired_tally(
     ([[[1, 0], [0, 0]], [[0, 0], [1, 0]]], 0.175)
     """
     rows = check_rows(champion_scores, labels, slice_ids, window_ids, n_slices, n_windows)
-    challenger = check_rows(challenger_scores, labels, slice_ids[:, :0], window_ids, n_slices, n_windows).scores
+    no_ids = slice_ids if is_on_cuda(slice_ids) else slice_ids[:, :0]  # checked above; on a card ids are not read
+    challenger = check_rows(challenger_scores, labels, no_ids, window_ids, n_slices, n_windows).scores
     n_cells = n_slices * n_windows
     pairs = empty(n_cells)
     thresholds = (champion_threshold, challenger_threshold)

@@ -20,21 +20,26 @@ from numba import njit
 from numpy.typing import NDArray
 
 from kernels.chunks import run_in_order, thread_count
-from kernels.devices import is_on_cuda, to_device, to_host
+from kernels.devices import device_empty, is_on_cuda, merged_on_cuda
 from kernels.rank_sum import (
     LOOK_AHEAD_ROWS,
     RankMerge,
     RankSumTally,
     close_group,
+    groups_of,
     is_giant,
+    merge_piece,
+    merge_ranks,
     piece_borders,
     ready_ids,
     records_of_pieces,
+    tally_of_totals,
     walk,
 )
 from kernels.rank_sum import N_RECORD as N_SUM_RECORD
+from kernels.rank_sum import N_TOTAL as N_SUM_TOTAL
 from kernels.score_order import POSITIVE_BIT, ROW_MASK, START_BIT
-from kernels.wide import WideSums
+from kernels.wide import WideSums, add_product, add_words
 
 PLACEMENT_BYTES_PER_ROW = 20
 # the record of `walk`, then of the positives: sum of a(champion), sum of a(champion) * a(challenger) of rows with a score of their
@@ -187,13 +192,51 @@ class _CrossMerge:
         self.ranks.add(records, is_group=is_group)
 
 
-def _pieces_of_rows(order: Any, starts: list[int], n_rows: int, n_threads: int) -> NDArray[np.uint16]:
+@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+def _merge_cross(piece: int, cell: int, record: NDArray[np.int64], total: NDArray[np.int64], are_groups: NDArray[np.uint8]) -> None:
+    """Merge the record of a cell's next piece into its total: what `_CrossMerge.add` does, of one cell."""
+    for side in range(2):
+        word, at = FIRST_CROSS + N_CROSS * side, N_SUM_TOTAL + 2 * side
+        add_product(total, at, record[word], 2 * total[1 - side])
+        add_words(total, at, record[word + 1] >> 32, record[word + 1] & 0xFFFFFFFF)
+        add_words(total, at, record[word + 2], record[word + 3])
+    merge_piece(record, total, are_groups[piece] > 0)
+
+
+def _crossed_on_cuda(
+    orders: tuple[Any, Any],
+    borders: tuple[list[int], list[int]],
+    ids: tuple[Any, Any],
+    shape: tuple[int, int],
+    grid: tuple[int, int],
+    columns_at_once: int,
+) -> RankCrossTally:
+    """Walk both orders on the card, a block of columns at a time; what a piece of the champion's stands after stays there too."""
+    from kernels.device_sort import pieces_of_rows
+
+    (n_rows, n_columns), (n_cells, n_windows) = shape, grid
+    piece_of_row = pieces_of_rows(orders[0], borders[0], n_rows)
+    placements = device_empty((n_rows, columns_at_once * (2 if n_windows > 1 else 1)), np.uint32)
+    before = device_empty((len(borders[0]) - 1, n_cells, 2), np.int64)
+    groups = [groups_of(starts) for starts in borders]
+    totals = [np.zeros((n_cells, n_words), np.int64) for n_words in (N_SUM_TOTAL, N_SUM_TOTAL + 4)]
+    empty = [np.zeros((n_cells, n_words), np.int64) for n_words in (N_SUM_RECORD, N_RECORD)]
+    for first in range(0, n_columns, columns_at_once):
+        columns = (first, min(first + columns_at_once, n_columns))
+        own: tuple[Any, ...] = (orders[0], *ids, n_windows, first, placements)
+        totals[0] = merged_on_cuda(walk, merge_ranks, borders[0], columns, own, empty[0], totals[0], (groups[0], before))
+        own = (orders[1], *ids, n_windows, first, placements, piece_of_row, before)
+        totals[1] = merged_on_cuda(_cross_walk, _merge_cross, borders[1], columns, own, empty[1], totals[1], (groups[1],))
+    cross = (totals[1][:, N_SUM_TOTAL + word].copy() for word in range(4))
+    return RankCrossTally(tally_of_totals(totals[0]), tally_of_totals(totals[1]), *cross)
+
+
+def _pieces_of_rows(order: NDArray[np.uint32], starts: list[int], n_rows: int, n_threads: int) -> NDArray[np.uint16]:
     """Return the piece of the order in which each row stands, uint16 [n_rows]."""
-    host_order = to_host(order) if is_on_cuda(order) else order
     piece_of_row = np.zeros(n_rows, np.uint16)
 
     def mark(piece: int) -> None:
-        _mark_piece(host_order, starts[piece], starts[piece + 1], piece, piece_of_row)
+        _mark_piece(order, starts[piece], starts[piece + 1], piece, piece_of_row)
 
     for _ in run_in_order(mark, len(starts) - 1, n_threads):
         pass
@@ -233,13 +276,13 @@ def rank_cross(
     n_rows, n_columns = (int(size) for size in slice_ids.shape)
     orders = (champion_order, challenger_order)
     largest = max(math.isqrt((1 << 62) // max(n_rows, 1)), 1)  # sum of a(champion) * a(challenger) within a piece <= n_rows * piece^2
-    borders = tuple(piece_borders(order, n_cells, n_threads, largest) for order in orders)
-    piece_of_row: Any = _pieces_of_rows(champion_order, borders[0], n_rows, n_threads)
+    borders = piece_borders(orders[0], n_cells, n_threads, largest), piece_borders(orders[1], n_cells, n_threads, largest)
     kinds = 2 if n_windows > 1 else 1
     columns_at_once = min(max(placement_bytes_per_row // (4 * kinds), 1), max(n_columns, 1))
-    placements: Any = np.empty((n_rows, columns_at_once * kinds), np.uint32)
     if is_on_cuda(champion_order):
-        placements, piece_of_row = to_device(placements), to_device(piece_of_row)
+        return _crossed_on_cuda(orders, borders, ids, (n_rows, n_columns), (n_cells, n_windows), columns_at_once)
+    piece_of_row = _pieces_of_rows(champion_order, borders[0], n_rows, n_threads)
+    placements = np.empty((n_rows, columns_at_once * kinds), np.uint32)
     champion, challenger = RankMerge(n_cells), _CrossMerge(n_cells)
     before = np.zeros((len(borders[0]) - 1, n_cells, 2), np.int64)
     for first in range(0, n_columns, columns_at_once):

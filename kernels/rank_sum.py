@@ -21,15 +21,19 @@ from numba.extending import register_jitable
 from numpy.typing import NDArray
 
 from kernels.chunks import run_in_order, thread_count
-from kernels.devices import is_on_cuda, run_on_cuda, to_host
+from kernels.devices import is_on_cuda, merged_on_cuda
 from kernels.inputs import check_ids
 from kernels.score_order import POSITIVE_BIT, ROW_MASK, START_BIT, pieces_of_order
-from kernels.wide import WideSums
+from kernels.wide import WideSums, add_product, add_words
 
 # the int64 record of a cell: positives, negatives, then both within the open group of equal scores, then the sums
 N_RECORD = 8
 MAX_PIECE_ROWS = 1 << 20  # sum of a^2 within a piece <= 16/27 rows^3 < 2**63
 MIN_PIECE_ROWS = 1 << 16
+MIN_CUDA_PIECE_ROWS = 1 << 12  # a thread walks a column of a piece: smaller pieces, more threads
+MAX_CUDA_PIECES = 1 << 15  # at twice as many, half of them single groups, a piece still has a uint16 number
+# the int64 total of a cell: positives, negatives, sum of a, then sums of a^2 and of b^2 as hi and lo
+N_TOTAL = 7
 LOOK_AHEAD_ROWS = 32
 
 
@@ -199,11 +203,60 @@ class RankMerge:
         return RankSumTally(self.n_positive, self.n_negative, self.sum_a, self.a2.hi, self.a2.lo, self.b2.hi, self.b2.lo)
 
 
+@register_jitable  # type: ignore[untyped-decorator]
+def merge_piece(record: NDArray[np.int64], total: NDArray[np.int64], is_group: bool) -> None:
+    """Merge the record of a cell's next piece into its total: what `RankMerge.add` does, of one cell."""
+    positives, negatives, sum_a = record[0], record[1], record[4]
+    sum_b = 2 * positives * negatives - sum_a
+    if is_group:
+        sum_a = sum_b = positives * negatives
+        add_product(total, 3, sum_a, negatives)
+        add_product(total, 5, sum_b, positives)
+    else:
+        add_words(total, 3, record[5] >> 32, record[5] & 0xFFFFFFFF)
+        add_words(total, 5, record[6] >> 32, record[6] & 0xFFFFFFFF)
+    twice_negatives, twice_positives = 2 * total[1], 2 * total[0]
+    add_product(total, 3, sum_a, twice_negatives)
+    add_product(total, 3, sum_a, twice_negatives)
+    add_product(total, 3, twice_negatives * positives, twice_negatives)
+    add_product(total, 5, sum_b, twice_positives)
+    add_product(total, 5, sum_b, twice_positives)
+    add_product(total, 5, twice_positives * negatives, twice_positives)
+    total[2] += sum_a + twice_negatives * positives
+    total[0] += positives
+    total[1] += negatives
+
+
+@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+def merge_ranks(
+    piece: int, cell: int, record: NDArray[np.int64], total: NDArray[np.int64], are_groups: NDArray[np.uint8], before: NDArray[np.int64]
+) -> None:
+    """Merge the record of a cell's next piece into its total; `before` [n_pieces, n_cells, 2], or nothing, keeps what stood before it."""
+    if before.shape[0] > 0:
+        before[piece, cell, 0] = 2 * total[1]
+        before[piece, cell, 1] = 2 * total[0]
+    merge_piece(record, total, are_groups[piece] > 0)
+
+
+def tally_of_totals(totals: NDArray[np.int64]) -> RankSumTally:
+    """Return the totals of all cells as the sums that they are."""
+    return RankSumTally(*(totals[:, word].copy() for word in range(N_TOTAL)))
+
+
+def groups_of(starts: list[int]) -> NDArray[np.uint8]:
+    """Return which pieces are one group of equal scores whose sums may not fit 64 bits."""
+    return np.array([is_giant(starts, piece) for piece in range(len(starts) - 1)], np.uint8)
+
+
 def piece_borders(order: Any, n_cells: int, n_threads: int, largest: int = MAX_PIECE_ROWS) -> list[int]:
     """Return the pieces of the order that threads share: at least four a thread, and not smaller than the table that each needs."""
     n_rows = int(order.shape[0])
+    if is_on_cuda(order):
+        from kernels.device_sort import group_borders
+
+        return group_borders(order, min(MAX_PIECE_ROWS, largest, max(MIN_CUDA_PIECE_ROWS, 4 * n_cells, -(-n_rows // MAX_CUDA_PIECES))))
     rows = min(MAX_PIECE_ROWS, largest, max(MIN_PIECE_ROWS, 4 * n_cells, -(-n_rows // (4 * n_threads))))
-    return pieces_of_order(to_host(order) if is_on_cuda(order) else order, rows)
+    return pieces_of_order(order, rows)
 
 
 def is_giant(starts: list[int], piece: int) -> bool:
@@ -214,11 +267,7 @@ def is_giant(starts: list[int], piece: int) -> bool:
 def records_of_pieces(
     rule: Any, starts: list[int], columns: tuple[int, int], arguments: tuple[Any, ...], n_cells: int, n_words: int, n_threads: int
 ) -> Iterator[NDArray[np.int64]]:
-    """Yield the records [n_cells, n_words] that `rule` leaves of each piece, in order, from threads or from the CUDA device."""
-    if is_on_cuda(arguments[0]):
-        tables = np.zeros((len(starts) - 1, n_cells, n_words), np.int64)
-        yield from run_on_cuda(rule, starts, columns, arguments, tables)
-        return
+    """Yield the records [n_cells, n_words] that `rule` leaves of each piece, in order, from threads."""
 
     def fill(piece: int) -> NDArray[np.int64]:
         records = np.zeros((n_cells, n_words), np.int64)
@@ -254,8 +303,12 @@ def rank_sum(order: Any, slice_ids: Any, window_ids: Any, n_slices: int, n_windo
     slice_ids, window_ids = ready_ids(slice_ids, window_ids, n_slices, n_windows)
     starts = piece_borders(order, n_cells, n_threads)
     arguments = (order, slice_ids, window_ids, n_windows, 0, no_placements(order))
-    merged = RankMerge(n_cells)
     columns = (0, int(slice_ids.shape[1]))
+    if is_on_cuda(order):
+        empty, totals = np.zeros((n_cells, N_RECORD), np.int64), np.zeros((n_cells, N_TOTAL), np.int64)
+        more = (groups_of(starts), np.zeros((0, 0, 2), np.int64))
+        return tally_of_totals(merged_on_cuda(walk, merge_ranks, starts, columns, arguments, empty, totals, more))
+    merged = RankMerge(n_cells)
     for piece, records in enumerate(records_of_pieces(walk, starts, columns, arguments, n_cells, N_RECORD, n_threads)):
         merged.add(records, is_group=is_giant(starts, piece))
     return merged.result()

@@ -5,7 +5,8 @@ Contract
 scores float32 [n_rows] in [0, 1]; labels int8 [n_rows], 1 positive, 0 negative; slice_ids uint16 or int32 [n_rows, n_columns], global
 numbers, no slice in two columns; window_ids int32 [n_rows], 0 for no window, or None. A row with another label, a NaN score or a score
 outside [0, 1] is skipped. No rows: nothing is added. Bins are [b / n_bins, (b + 1) / n_bins) with 1.0 in the last; n_bins is a power of
-two, so that the product with a score is exact. Threads share the columns, and one table: no cell belongs to two columns.
+two, so that the product with a score is exact. Threads share the columns, and one table: no cell belongs to two columns. On a card as in
+`cuda_counts.py`: a column whose cells fit into 48 KiB is counted in shared memory.
 Agreement: *exact* for any row order, batches, threads and device.
 """
 
@@ -15,14 +16,41 @@ from typing import Any
 
 import numpy as np
 from numba import njit
+from numba.extending import register_jitable
 from numpy.typing import NDArray
 
 from kernels.chunks import run_in_order, thread_count
-from kernels.devices import is_on_cuda, run_on_cuda
+from kernels.devices import is_on_cuda
 from kernels.inputs import check_rows
 
 MAX_BINS, MIN_BINS = 2048, 256
 MAX_TABLE_BYTES = 2**29
+
+
+@register_jitable  # type: ignore[untyped-decorator]
+def _word_of(score: float, label: int, n_bins: int) -> int:
+    """Return which of the 2 * n_bins words of a cell a row counts in, or -1 where it is skipped."""
+    if (label != 0 and label != 1) or not (score >= 0.0 and score <= 1.0):
+        return -1
+    return 2 * min(int(score * n_bins), n_bins - 1) + label
+
+
+@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+def _slot(
+    row: int,
+    column: int,
+    scores: NDArray[np.float32],
+    labels: NDArray[np.int8],
+    slice_ids: NDArray[Any],
+    window_ids: NDArray[np.int32],
+    n_windows: int,
+    n_bins: int,
+) -> int:
+    """Return the word of the flat table that a row counts in, as `count_on_cuda` asks for it."""
+    word = _word_of(np.float64(scores[row]), int(labels[row]), n_bins)
+    window = int(window_ids[row]) if n_windows > 1 else 0
+    slot: int = word if word < 0 else (int(slice_ids[row, column]) * n_windows + window) * (2 * n_bins) + word
+    return slot
 
 
 @njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
@@ -40,14 +68,13 @@ def _count(
 ) -> None:
     n_bins = table.shape[1]
     for row in range(start, stop):
-        label = int(labels[row])
-        score = np.float64(scores[row])
-        if (label != 0 and label != 1) or not (score >= 0.0 and score <= 1.0):
+        word = _word_of(np.float64(scores[row]), int(labels[row]), n_bins)
+        if word < 0:
             continue
         window = int(window_ids[row]) if n_windows > 1 else 0
-        score_bin = np.uintp(min(int(score * n_bins), n_bins - 1))
+        score_bin, label = np.uintp(word >> 1), np.uintp(word & 1)
         for column in range(first_column, stop_column):
-            table[np.uintp(int(slice_ids[row, column]) * n_windows + window), score_bin, np.uintp(label)] += 1
+            table[np.uintp(int(slice_ids[row, column]) * n_windows + window), score_bin, label] += 1
 
 
 def n_bins_within(n_cells: int, n_bins: int = MAX_BINS, max_bytes: int = MAX_TABLE_BYTES) -> int:
@@ -123,8 +150,8 @@ def add_scores(
         raise ValueError(f"the table has {table.shape[0]} cells; wanted {n_slices} slices times {n_windows} windows")
     arguments = (rows.scores, rows.labels, rows.slice_ids, rows.window_ids, n_windows)
     if is_on_cuda(rows.scores):
-        starts = [0, rows.n_rows] if rows.n_rows else [0]
-        table[:] = run_on_cuda(_count, starts, (0, rows.n_columns), arguments, table[None])[0]
+        if rows.n_rows:
+            _add_on_cuda(table, arguments, rows.n_rows)
         return
     n_parts = min(thread_count(n_threads), rows.n_columns)
 
@@ -134,6 +161,15 @@ def add_scores(
 
     for _ in run_in_order(fill, n_parts, n_parts):
         pass
+
+
+def _add_on_cuda(table: NDArray[np.int64], arguments: tuple[Any, ...], n_rows: int) -> None:
+    from kernels.cuda_counts import count_on_cuda
+    from kernels.device_sort import column_spans
+
+    n_bins, n_windows = table.shape[1], arguments[4]
+    spans = column_spans(arguments[2]) * (2 * n_bins * n_windows)
+    table[:] = count_on_cuda(_slot, n_rows, spans, (*arguments, n_bins), table)
 
 
 def folded(table: NDArray[np.int64], n_windows: int) -> NDArray[np.int64]:

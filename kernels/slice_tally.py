@@ -19,10 +19,10 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from kernels.chunks import run_in_order, starts_of_pieces, tally_chunk_rows, thread_count
-from kernels.devices import is_on_cuda, run_on_cuda
+from kernels.chunks import cuda_chunk_rows, run_in_order, starts_of_pieces, tally_chunk_rows, thread_count
+from kernels.devices import is_on_cuda, merged_on_cuda
 from kernels.inputs import Rows, check_rows
-from kernels.moments import RowMoments, folded_windows, merged_moments, moments_from_shifted
+from kernels.moments import RowMoments, folded_windows, merge_shifted, merged_moments, moments_from_shifted
 from kernels.row_losses import N_BINS, bin_of, log_loss_of, squared_error_of
 
 # The float64 record of a cell: first value, sum and sum of squares of both losses, the scores by bin, then the counters
@@ -95,12 +95,13 @@ def _empty_records(n_cells: int) -> NDArray[np.float64]:
 
 
 def _filled_records(rows: Rows, n_cells: int, n_windows: int, threshold: float, n_threads: int) -> Iterator[NDArray[np.float64]]:
-    """Yield the records of each chunk, in the order of the chunks."""
-    starts = starts_of_pieces(rows.n_rows, tally_chunk_rows(n_cells))
+    """Yield the records of each chunk, in the order of the chunks; from a card one, into which they were merged there in that order."""
+    on_cuda = is_on_cuda(rows.scores)
+    starts = starts_of_pieces(rows.n_rows, cuda_chunk_rows(n_cells) if on_cuda else tally_chunk_rows(n_cells))
     arguments = (rows.scores, rows.labels, rows.slice_ids, rows.window_ids, n_windows, float(np.float32(threshold)))
-    if is_on_cuda(rows.scores):
-        tables = np.repeat(_empty_records(n_cells)[None], len(starts) - 1, axis=0)
-        yield from run_on_cuda(_add_rows, starts, (0, rows.n_columns), arguments, tables)
+    if on_cuda:
+        merged, layout = np.zeros((n_cells, N_RECORD)), (0, 2, FIRST_COUNTER, 4 * N_BINS)
+        yield merged_on_cuda(_add_rows, merge_shifted, starts, (0, rows.n_columns), arguments, _empty_records(n_cells), merged, layout)
         return
 
     def fill(chunk: int) -> NDArray[np.float64]:

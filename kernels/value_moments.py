@@ -20,7 +20,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from kernels.chunks import run_in_order, starts_of_pieces, tally_chunk_rows, thread_count
-from kernels.devices import is_on_cuda, run_on_cuda
+from kernels.devices import is_on_cuda, pieces_on_cuda
 from kernels.rank_sum import ready_ids
 
 
@@ -77,8 +77,8 @@ def _filled_records(arguments: tuple[Any, ...], n_records: int, n_words: int, n_
     slice_ids = arguments[2]
     starts = starts_of_pieces(int(slice_ids.shape[0]), tally_chunk_rows(n_records))
     if is_on_cuda(slice_ids):
-        tables = np.zeros((len(starts) - 1, n_records, n_words))
-        yield from run_on_cuda(_add_values, starts, (0, int(slice_ids.shape[1])), arguments, tables)
+        none = np.zeros((n_records, n_words))
+        yield from pieces_on_cuda(_add_values, starts, (0, int(slice_ids.shape[1])), arguments, none)
         return
 
     def fill(chunk: int) -> NDArray[np.float64]:

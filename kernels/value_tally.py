@@ -19,9 +19,9 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from kernels.chunks import run_in_order, starts_of_pieces, tally_chunk_rows, thread_count
-from kernels.devices import is_on_cuda, run_on_cuda
-from kernels.moments import RowMoments, folded_windows, merged_moments, moments_from_shifted
+from kernels.chunks import cuda_chunk_rows, run_in_order, starts_of_pieces, tally_chunk_rows, thread_count
+from kernels.devices import is_on_cuda, merged_on_cuda
+from kernels.moments import RowMoments, folded_windows, merge_shifted, merged_moments, moments_from_shifted
 from kernels.rank_sum import ready_ids
 
 
@@ -69,12 +69,13 @@ def _add_values(
 
 
 def _filled_records(arguments: tuple[Any, ...], n_cells: int, n_words: int, n_threads: int) -> Iterator[NDArray[np.float64]]:
-    """Yield the records of each chunk, in the order of the chunks."""
-    slice_ids = arguments[2]
-    starts = starts_of_pieces(int(slice_ids.shape[0]), tally_chunk_rows(n_cells))
-    if is_on_cuda(slice_ids):
-        tables = np.zeros((len(starts) - 1, n_cells, n_words))
-        yield from run_on_cuda(_add_values, starts, (0, int(slice_ids.shape[1])), arguments, tables)
+    """Yield the records of each chunk, in the order of the chunks; from a card one, into which they were merged there in that order."""
+    slice_ids, on_cuda = arguments[2], is_on_cuda(arguments[2])
+    starts = starts_of_pieces(int(slice_ids.shape[0]), cuda_chunk_rows(n_cells) if on_cuda else tally_chunk_rows(n_cells))
+    if on_cuda:
+        none, n_values = np.zeros((n_cells, n_words)), int(arguments[0].shape[1])
+        layout = (1, n_values, 1 + 3 * n_values, n_words - 1 - 3 * n_values)
+        yield merged_on_cuda(_add_values, merge_shifted, starts, (0, int(slice_ids.shape[1])), arguments, none, none.copy(), layout)
         return
 
     def fill(chunk: int) -> NDArray[np.float64]:

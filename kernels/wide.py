@@ -2,11 +2,28 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+from numba.extending import register_jitable
 from numpy.typing import NDArray
 
 LOW_BITS = 32
 LOW_MASK = (1 << LOW_BITS) - 1
+
+
+@register_jitable  # type: ignore[untyped-decorator]
+def add_words(total: NDArray[np.int64], at: int, hi: Any, lo: Any) -> None:
+    """Add hi * 2**32 + lo to the words at `at` and after it; as `WideSums.add_words`, of one cell."""
+    low = total[at + 1] + lo
+    total[at] += hi + (low >> LOW_BITS)
+    total[at + 1] = low & LOW_MASK
+
+
+@register_jitable  # type: ignore[untyped-decorator]
+def add_product(total: NDArray[np.int64], at: int, value: Any, factor: Any) -> None:
+    """Add value * factor, where 0 <= value < 2**63 and 0 <= factor < 2**31."""
+    add_words(total, at, (value >> LOW_BITS) * factor, (value & LOW_MASK) * factor)
 
 
 class WideSums:

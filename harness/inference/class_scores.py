@@ -8,14 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.errors import ScoreError
+from harness.inference.array_namespace import array_namespace
 from harness.records.model import ScoringPlan
 from harness.stats.probabilities import SUM_TOLERANCE, invalid_rows
 
 _LOGITS = "if the model gives logits, set transform: softmax"
 
 
-def class_scores(raw: NDArray[Any], plan: ScoringPlan, n_classes: int) -> NDArray[np.float32]:
-    """Return the raw output as float32 probabilities [n, n_classes], through softmax where the plan says so.
+def class_scores(raw: Any, plan: ScoringPlan, n_classes: int) -> Any:
+    """Return the raw output as float32 probabilities [n, n_classes], through softmax where the plan says so; they live where it does.
 
     Formula: softmax exp(x_k - max x) / sum of them, in float64.
 
@@ -35,13 +36,14 @@ def class_scores(raw: NDArray[Any], plan: ScoringPlan, n_classes: int) -> NDArra
         raise ScoreError(
             f"model.output: '{plan.output}' gave shape {raw.shape}, wanted [rows, {wanted}], one column per class; name another output"
         )
+    xp = array_namespace(raw)
     if plan.transform == "none":
-        return np.ascontiguousarray(raw, np.float32)
+        return xp.astype(raw, xp.float32)
     if plan.transform != "softmax":
         raise ScoreError(f"model.transform: {plan.transform} does not make probabilities of {n_classes} classes; use softmax, or none")
-    logits = raw.astype(np.float64)
-    grown = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return np.asarray(grown / grown.sum(axis=1, keepdims=True), np.float32)
+    logits = xp.astype(raw, xp.float64)
+    grown = xp.exp(logits - xp.max(logits, axis=1, keepdims=True))
+    return xp.astype(grown / xp.sum(grown, axis=1, keepdims=True), xp.float32)
 
 
 def check_class_scores(scores: NDArray[np.float32], plan: ScoringPlan) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from harness.errors import ModelError
+from harness.errors import DeviceError, ModelError
 from harness.inference.outputs import scores_of
 from harness.records.model import ScoringPlan
 
@@ -18,12 +18,17 @@ class OnnxCpu:
     """One session; `score` takes one array per model input and returns the scores of its rows."""
 
     def __init__(self, plan: ScoringPlan) -> None:
+        if plan.device != "cpu":  # scores of the CPU under the name of a card would be a quiet fall-back
+            raise DeviceError(
+                f"device: variant '{plan.variant}' is planned for {plan.device} and was about to run on the CPU; use device=cpu"
+            )
         self.plan = plan
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3
         if plan.threads is not None:
             options.intra_op_num_threads = plan.threads
         try:
+            assert plan.path is not None  # an onnx plan has one
             self.session = onnxruntime.InferenceSession(plan.path, options, providers=["CPUExecutionProvider"])
         except Exception as trouble:  # ONNX Runtime has no common base class for its errors
             raise ModelError(
@@ -44,7 +49,8 @@ class OnnxCpu:
 
     def score(self, tensors: Sequence[NDArray[Any]]) -> NDArray[np.float32]:
         """Return float32 scores: [n], or [n, n_classes] for multiclass."""
-        return scores_of(self.run(tensors), self.plan)
+        scores: NDArray[np.float32] = scores_of(self.run(tensors), self.plan)
+        return scores
 
 
 def _first_line(trouble: Exception) -> str:

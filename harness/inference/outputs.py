@@ -9,14 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.errors import ScoreError
+from harness.inference.array_namespace import array_namespace
 from harness.inference.scores import check_scores, positive_scores
 from harness.records.model import ScoringPlan
 
 
-def scores_of(raw: NDArray[Any], plan: ScoringPlan) -> NDArray[Any]:
+def scores_of(raw: Any, plan: ScoringPlan) -> Any:
     """Return what a batch's raw output means: probabilities of the positive class [n], of all classes [n, K], or predictions [n].
 
-    Probabilities are float32; predictions are float64 where the model's output is.
+    Probabilities are float32; predictions are float64 where the model's output is. They live where the output does: NumPy on the host, CuPy on a card.
 
     Raises
     ------
@@ -32,14 +33,15 @@ def scores_of(raw: NDArray[Any], plan: ScoringPlan) -> NDArray[Any]:
     return positive_scores(raw, plan)
 
 
-def _predictions(raw: NDArray[Any], plan: ScoringPlan) -> NDArray[Any]:
+def _predictions(raw: Any, plan: ScoringPlan) -> Any:
     if raw.ndim > 2 or (raw.ndim == 2 and raw.shape[1] != 1):
         raise ScoreError(
             f"model.output: '{plan.output}' gave shape {raw.shape}, wanted one number a row for regression; name another output"
         )
+    xp = array_namespace(raw)
     # Numbers keep the precision of the model's output: at 1e9 float32 is 64 apart.
-    wide = np.float64 if raw.dtype == np.float64 else np.float32
-    return np.ascontiguousarray(raw.reshape(-1), wide)
+    wide = xp.float64 if raw.dtype == xp.float64 else xp.float32
+    return xp.astype(xp.reshape(raw, (-1,)), wide)
 
 
 def check(scores: NDArray[np.float32], plan: ScoringPlan, classes: Sequence[str]) -> None:

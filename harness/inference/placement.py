@@ -15,6 +15,7 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from harness.errors import ModelError
+from harness.inference.session import preload
 from harness.records.measurement import ProviderCheck
 from harness.records.model import ScoringPlan
 
@@ -94,9 +95,12 @@ def _session(plan: ScoringPlan, provider: str, folder: Path) -> onnxruntime.Infe
     options.profile_file_prefix = str(folder / "profile")
     if plan.threads is not None:
         options.intra_op_num_threads = plan.threads
+    if provider != "CPUExecutionProvider":
+        preload()
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Specified provider")  # a provider that is not there is told by `first`
-        return onnxruntime.InferenceSession(plan.path, options, providers=[provider])
+        assert plan.path is not None  # an onnx plan has one
+        return onnxruntime.InferenceSession(plan.path, options, providers=[provider], enable_fallback=False)
 
 
 def _feed(plan: ScoringPlan, tensors: Sequence[NDArray[Any]]) -> dict[str, NDArray[Any]]:

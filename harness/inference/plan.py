@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from harness.errors import ModelError, did_you_mean, one_of
+from harness.errors import ConfigError, DeviceError, ModelError, did_you_mean, one_of
 from harness.records.conf import ReplayConf, VariantConf
-from harness.records.model import ModelSummary, PlannedInput, ScoringPlan, Tensor
+from harness.records.model import CardPlan, ModelSummary, PlannedInput, ScoringPlan, Tensor
 from harness.records.replay import InputGroup, LogFiles
 
 BATCH_ROWS = 16_384
@@ -41,6 +41,7 @@ def plan_onnx(variant: VariantConf, summary: ModelSummary, replay: ReplayConf, l
             f"model.precision: variant '{variant.label}' claims {variant.precision}, and {summary.path} is {summary.precision};"
             f" set precision: {summary.precision} or export it again"
         )
+    card = _card(variant, summary)
     inputs = _inputs(variant, summary, replay, log)
     output = _output(variant, summary, replay)
     fixed = {t.shape[0] for t in summary.inputs if t.shape and t.shape[0] is not None}
@@ -64,7 +65,35 @@ def plan_onnx(variant: VariantConf, summary: ModelSummary, replay: ReplayConf, l
         threads=variant.deploy.threads,
         device=variant.device,
         task=replay.task,
+        card=card,
     )
+
+
+def _card(variant: VariantConf, summary: ModelSummary) -> CardPlan | None:
+    """Return how the variant runs on a card; None on the CPU, for which the options of a card are refused."""
+    deploy = variant.deploy
+    if variant.device != "cuda":
+        given = [name for name in ("provider", "cuda_graph", "allow_cpu_nodes") if getattr(deploy, name)]
+        if given:
+            raise ConfigError(
+                f"deploy.{given[0]}: variant '{variant.label}' runs on the CPU, and this is of a card; leave it out or set device=cuda"
+            )
+        return None
+    from harness.inference.session import ops_without_kernel, refusal
+
+    if deploy.cuda_graph and deploy.allow_cpu_nodes:
+        raise ConfigError(
+            f"deploy.cuda_graph: variant '{variant.label}' allows nodes on the CPU, and a graph captures the card's alone; set one of the two to false"
+        )
+    texts = [tensor.name for tensor in summary.inputs if tensor.dtype == "string"]
+    if texts:
+        raise DeviceError(
+            f"device: variant '{variant.label}' takes texts (input '{texts[0]}'), which no card computes on; set deploy.device=cpu"
+        )
+    lacking = () if deploy.allow_cpu_nodes else ops_without_kernel(summary.path)
+    if lacking:
+        raise DeviceError(refusal(variant.label, lacking, "nodes"))
+    return CardPlan(deploy.provider or "cuda", deploy.cuda_graph, deploy.allow_cpu_nodes)
 
 
 def _inputs(variant: VariantConf, summary: ModelSummary, replay: ReplayConf, log: LogFiles) -> tuple[PlannedInput, ...]:

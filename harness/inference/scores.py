@@ -8,33 +8,36 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.errors import ScoreError
+from harness.inference.array_namespace import array_namespace
 from harness.records.model import ScoringPlan
 
 
-def positive_scores(raw: NDArray[Any], plan: ScoringPlan) -> NDArray[np.float32]:
-    """Take the positive class of a raw output [n], [n, 1] or [n, 2], and apply the transform.
+def positive_scores(raw: Any, plan: ScoringPlan) -> Any:
+    """Take the positive class of a raw output [n], [n, 1] or [n, 2], and apply the transform; the scores live where the output does.
 
     Raises
     ------
     ScoreError
         When the output has more than two columns.
     """
+    xp = array_namespace(raw)
     if raw.ndim > 2 or (raw.ndim == 2 and raw.shape[1] > 2):
         raise ScoreError(f"model.output: '{plan.output}' gave shape {raw.shape}, wanted one or two columns; name another output")
     if plan.transform == "softmax":
         if raw.ndim != 2 or raw.shape[1] != 2:
             raise ScoreError(f"model.transform: softmax needs two columns, and '{plan.output}' gave shape {raw.shape}; use sigmoid")
-        logits = raw[:, 1].astype(np.float64) - raw[:, 0]
-        return _sigmoid(logits)
+        wide = xp.astype(raw, xp.float64)
+        return _sigmoid(wide[:, 1] - wide[:, 0])
     scores = raw if raw.ndim == 1 else raw[:, -1]
     if plan.transform == "sigmoid":
-        return _sigmoid(scores.astype(np.float64))
-    return np.ascontiguousarray(scores, np.float32)
+        return _sigmoid(xp.astype(scores, xp.float64))
+    return xp.astype(scores, xp.float32)  # a copy: a column of two is not contiguous
 
 
-def _sigmoid(x: NDArray[np.float64]) -> NDArray[np.float32]:
-    decay = np.exp(-np.abs(x))
-    return np.where(x >= 0, 1 / (1 + decay), decay / (1 + decay)).astype(np.float32)
+def _sigmoid(x: Any) -> Any:
+    xp = array_namespace(x)
+    decay = xp.exp(-xp.abs(x))
+    return xp.astype(xp.where(x >= 0, 1 / (1 + decay), decay / (1 + decay)), xp.float32)
 
 
 def check_scores(scores: NDArray[np.float32], plan: ScoringPlan) -> None:

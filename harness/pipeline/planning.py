@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from harness.device import cuda_driver
+from harness.device import cuda_stack, why_not_cuda
 from harness.errors import ConfigError, DeviceError, ReplayError
 from harness.inference.inspect import inspect_model
 from harness.inference.plan import plan_logged, plan_onnx
@@ -28,6 +28,7 @@ _SCORES_CODE = ("inference", "replay", "slicing", "pipeline/prepare.py", "pipeli
 _QUALITY_CODE = (
     "pipeline/quality.py",
     "pipeline/reduction.py",
+    "pipeline/device_rows.py",
     "pipeline/variant_tables.py",
     "pipeline/variant_drift.py",
     "pipeline/gain_tallies.py",
@@ -54,8 +55,8 @@ def plan_sweep(conf: SweepConf, cache_dir: Path | None) -> Plan:
     cache_dir
         Where the log's fingerprint is remembered; None remembers nothing.
     """
+    _check_devices(conf.variants)
     for variant in conf.variants:
-        _check_device(variant)
         _check_threshold(variant, conf)
     if conf.replay.path == _DEMO_LOG and not any(Path().glob(_DEMO_LOG)):
         raise ReplayError(
@@ -97,6 +98,7 @@ def _own_identity(variant: VariantConf, plan: ScoringPlan, conf: SweepConf, rows
         plan.batch_rows,
         plan.threads,
         plan.device,
+        plan.card,
         runtime,
     )
     scores = digest(*how, rows_key, code_hash(sources(*_SCORES_CODE)))
@@ -163,13 +165,12 @@ def _named_columns(variant: VariantConf, conf: SweepConf) -> Sequence[str]:
     return [*named, *(variant.features or conf.replay.features if not variant.inputs else ())]
 
 
-def _check_device(variant: VariantConf) -> None:
-    if variant.device != "cuda":
-        return
-    driver = cuda_driver()
-    if driver.n_devices == 0:
-        raise DeviceError(f"device: cuda was asked for by variant '{variant.label}', and {driver.reason}; use device=cpu")
-    raise DeviceError(f"device: cuda was asked for by variant '{variant.label}', and this version scores on the CPU only; use device=cpu")
+def _check_devices(variants: Sequence[VariantConf]) -> None:
+    """Refuse device=cuda where the driver has no card or a package is missing."""
+    first = next((variant for variant in variants if variant.device == "cuda"), None)
+    trouble = None if first is None else why_not_cuda(cuda_stack())
+    if first is not None and trouble is not None:
+        raise DeviceError(f"device: cuda was asked for by variant '{first.label}', and {trouble.text}; {trouble.remedy}, or use device=cpu")
 
 
 def _check_threshold(variant: VariantConf, conf: SweepConf) -> None:

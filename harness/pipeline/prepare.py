@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.errors import ReplayError
+from harness.errors import DeviceError, HarnessError, ReplayError
 from harness.records.comparison import RowAccount
 from harness.records.conf import ReplayConf
 from harness.records.replay import REFERENCE, TUNING, InputGroup, LogFiles, PreparedReplay, RowBatch
@@ -18,6 +18,7 @@ from harness.records.tally import Grid
 from harness.replay import prepared
 from harness.replay.arrow_reader import LogReader
 from harness.replay.columns_file import ArrayWriter
+from harness.replay.cudf_reader import reader_for
 from harness.replay.labels import label_dtype, no_labels
 from harness.replay.missing_values import MissingValues
 from harness.replay.tensors import Tensors
@@ -26,33 +27,65 @@ from harness.slicing.blocks import blocks
 from harness.slicing.periods import RowRoles, microseconds, roles_of
 from harness.slicing.slice_matrix import SliceMatrix
 from harness.slicing.windows import write_windows
+from harness.workers.child import Channel, run_child
 
 Progress = Callable[[int, int], None]
+_Args = tuple[LogFiles, ReplayConf, Sequence[InputGroup], Path]
+_Work = Callable[..., list[str]]
+_SILENT_S = 3600.0  # a child may be silent: before the first batch it reads the whole time column
 
 
 def prepare(
-    log: LogFiles, conf: ReplayConf, groups: Sequence[InputGroup], cache_dir: Path, code_hash: str, progress: Progress
+    log: LogFiles,
+    conf: ReplayConf,
+    groups: Sequence[InputGroup],
+    cache_dir: Path,
+    code_hash: str,
+    progress: Progress,
+    device: str = "cpu",
 ) -> PreparedReplay:
     """Return the prepared replay with a tensor for every group, from the cache where it is there.
 
-    A reference that is another log has no rows in it.
+    A reference that is another log has no rows in it. The files are the same bytes whatever `device` (cpu or cuda) decodes the log; a note
+    says what could not be decoded on it, when the log is decoded.
     """
     folder = prepared.folder_of(cache_dir, log, conf, code_hash)
     if conf.reference and conf.reference.path:
         conf = replace(conf, reference=None)
+    device_notes: list[str] = []
     with prepared.locked(folder):
         if not prepared.is_complete(folder):
             with prepared.building(folder) as target:
-                _build(log, conf, groups, target, progress)
+                device_notes = _decode(_build, (log, conf, groups, target), device, progress)
         elif lacking := prepared.missing_groups(folder, groups):
             with prepared.adding(folder):
-                _add_groups(log, conf, lacking, folder, progress)
+                device_notes = _decode(_add_groups, (log, conf, lacking, folder), device, progress)
     found = prepared.open_prepared(folder)
-    return replace(found, notes=(*found.notes, *_nan_notes(prepared.read_n_nan(folder), groups)))
+    return replace(found, notes=(*found.notes, *_nan_notes(prepared.read_n_nan(folder), groups), *device_notes))
 
 
-def _build(log: LogFiles, conf: ReplayConf, groups: Sequence[InputGroup], folder: Path, progress: Progress) -> None:
-    reader = LogReader(log, conf, groups)
+def _decode(work: _Work, args: _Args, device: str, progress: Progress) -> list[str]:
+    """Do the work here, or in a child where it takes a card: the sweep itself holds none of its memory and outlives what goes wrong on it."""
+    if device != "cuda":
+        return work(*args, device, progress)
+    outcome = run_child(_decode_in_child, (work, args), _SILENT_S, None, lambda done: progress(done, args[0].n_rows))
+    if isinstance(outcome.value, HarnessError):
+        raise outcome.value
+    if outcome.status != "ok":
+        raise DeviceError(f"device: cuda was asked for, and the log could not be decoded on the card ({outcome.reason}); use device=cpu")
+    return list(outcome.value)
+
+
+def _decode_in_child(channel: Channel, work: _Work, args: _Args) -> list[str] | HarnessError:
+    try:
+        return work(*args, "cuda", lambda done, _: channel.progress(done))
+    except HarnessError as trouble:  # raised again by the parent, of its own class and in its own words
+        return trouble
+
+
+def _build(log: LogFiles, conf: ReplayConf, groups: Sequence[InputGroup], folder: Path, device: str, progress: Progress) -> list[str]:
+    """Write a prepared replay and return what was not decoded on the device."""
+    reader = reader_for(device, log, conf, groups)
     as_of_us = _as_of(conf, reader)
     rows = _Rows(folder, conf)
     tensors = Tensors(folder, groups, log)
@@ -72,10 +105,11 @@ def _build(log: LogFiles, conf: ReplayConf, groups: Sequence[InputGroup], folder
     notes = (*_notes(conf), *reader.notes())
     description = prepared.Description(log.fingerprint, grid, account, notes, classes, as_of_us, versions)
     prepared.write_meta(folder, description, missing.n_nan)
+    return reader.device_notes
 
 
-def _add_groups(log: LogFiles, conf: ReplayConf, groups: Sequence[InputGroup], folder: Path, progress: Progress) -> None:
-    reader = LogReader(log, conf, groups, with_labels=False)
+def _add_groups(log: LogFiles, conf: ReplayConf, groups: Sequence[InputGroup], folder: Path, device: str, progress: Progress) -> list[str]:
+    reader = reader_for(device, log, conf, groups, with_labels=False)
     tensors = Tensors(folder, groups, log)
     missing = MissingValues(groups)
     for batch in reader:
@@ -86,6 +120,7 @@ def _add_groups(log: LogFiles, conf: ReplayConf, groups: Sequence[InputGroup], f
         progress(batch.first_row + batch.n_rows, log.n_rows)
     prepared.add_to_meta(folder, missing.n_nan)
     tensors.finish()  # after the description: a tensor that is there is a tensor that is described
+    return reader.device_notes
 
 
 def _as_of(conf: ReplayConf, reader: LogReader) -> int | None:

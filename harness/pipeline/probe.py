@@ -22,7 +22,7 @@ def _probe(channel: Channel, plan: ScoringPlan) -> float:
 
     import numpy as np
 
-    from harness.inference.onnx_cpu import OnnxCpu
+    from harness.inference.scorer import open_scorer
 
     # What the runtime prints about a model that it cannot run is not for the reader of a plan.
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
@@ -32,7 +32,7 @@ def _probe(channel: Channel, plan: ScoringPlan) -> float:
     for tensor in tensors:
         if tensor.dtype == object:
             tensor[:] = ""
-    model = OnnxCpu(plan)
+    model = open_scorer(plan)
     model.run(tensors)
     channel.progress(1)
     began = time.perf_counter()

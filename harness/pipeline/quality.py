@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -46,19 +48,38 @@ class QualityResult:
     n_scored: int
     inference_s: float
     scores_reused: bool
+    batch_rows: int
+
+
+@dataclass(frozen=True)
+class _Scored:
+    """The scores of all rows on the host, and on the card where they were made there; and the rows of a batch that were really used."""
+
+    scores: NDArray[np.float32]
+    on_card: Any
+    batch_rows: int
 
 
 def run_quality(
-    member: Member, champion: Member | None, conf: SweepConf, prepared: PreparedReplay, root: Path, on_rows: Callable[[int], None]
+    member: Member,
+    champion: Member | None,
+    conf: SweepConf,
+    prepared: PreparedReplay,
+    root: Path,
+    on_rows: Callable[[int], None],
+    card: str | None = None,
 ) -> RunRecord:
-    """Score and reduce one variant; whatever happens, the result is a record and not an exception."""
+    """Score and reduce one variant; whatever happens, the result is a record and not an exception.
+
+    `card` is the only one that the child sees, as `card_lanes.cards_of` names it; None leaves it what this process sees.
+    """
     began = time.perf_counter()
     files.write_text(member.folder / store.CONFIG, member.yaml)
     store.remove_results(member.folder)  # a table of an earlier attempt must not be read beside those of this one
     files.write_text(member.folder / store.LOG, "")
     kept = None if conf.force else store.kept_scores(root, member.identity, member.folder)
-    work = (member, champion, conf, prepared.folder, kept)
-    outcome = run_child(score_and_reduce, work, conf.timeout_s, member.folder / store.LOG, on_rows)
+    work = (card, member, champion, conf, prepared.folder, kept)
+    outcome = run_child(on_one_card, work, conf.timeout_s, member.folder / store.LOG, on_rows)
     (member.folder / store.RAW_SCORES).unlink(missing_ok=True)
     result: QualityResult | None = outcome.value
     record = RunRecord(
@@ -78,7 +99,7 @@ def run_quality(
         inference_s=result.inference_s if result else None,
         elapsed_s=time.perf_counter() - began,
         scores_reused=bool(result and result.scores_reused),
-        batch_rows=member.plan.batch_rows,
+        batch_rows=result.batch_rows if result else member.plan.batch_rows,
         metrics=tuple(repr(m) for m in conf.metrics),
         seed=conf.seed,
     )
@@ -86,11 +107,19 @@ def run_quality(
     return record
 
 
+def on_one_card(channel: Channel, card: str | None, *work: Any) -> QualityResult:
+    """Let this process see one card only, before anything has asked CUDA for one, and do the work."""
+    if card is not None:
+        os.environ["CUDA_VISIBLE_DEVICES"] = card
+    return score_and_reduce(channel, *work)
+
+
 def score_and_reduce(
     channel: Channel, member: Member, champion: Member | None, conf: SweepConf, replay_folder: Path, kept: Path | None
 ) -> QualityResult:
     """Do the work of one variant inside its child: scores, tallies, paired tallies, metrics."""
     from harness.inference.outputs import check
+    from harness.pipeline.device_rows import Asked, Card, card_errors, is_reduced_on_card, where_parts_run
     from harness.pipeline.gain_tallies import write_value_moments
     from harness.pipeline.reduction import judged_rows, paired_of, tally_of
     from harness.pipeline.variant_drift import write_variant_drift
@@ -103,10 +132,10 @@ def score_and_reduce(
     began = time.perf_counter()
     if kept is not None:
         store.link(kept, member.folder / store.SCORES)
-        scores = store.read_scores(member.folder / store.SCORES)
+        scored = _Scored(store.read_scores(member.folder / store.SCORES), None, member.plan.batch_rows)
     else:
-        scores = _scores(member.plan, prepared, member.folder / store.RAW_SCORES, channel)
-    inference_s = time.perf_counter() - began
+        scored = _scores(member.plan, prepared, member.folder / store.RAW_SCORES, channel)
+    inference_s, scores, batch_rows = time.perf_counter() - began, scored.scores, scored.batch_rows
     if len(scores) != prepared.n_rows:
         raise ScoreError(f"scores: {len(scores):,} are kept for {prepared.n_rows:,} rows; run the sweep again with force=true")
     check(scores, member.plan, prepared.classes)
@@ -122,16 +151,25 @@ def score_and_reduce(
     threshold = _threshold(member.conf, scores, prepared, conf, champion_scores, champion_threshold) if task == "binary" else None
     needs = combined(m.needs() for m in conf.metrics)
     rows = judged_rows(task, prepared, (member.conf,))
+    card = Card() if member.plan.device == "cuda" and is_reduced_on_card(rows) else None
+    if member.plan.device == "cuda":
+        _say(where_parts_run(Asked(rows, needs, conf, member.conf, champion_scores is not None)))
+    there = scores if scored.on_card is None else scored.on_card
+    del scored
     paired, both, same_rows = None, None, False
     if champion is not None and champion_scores is not None:
         both = judged_rows(task, prepared, (member.conf, champion.conf))
         same_rows = both.labels is rows.labels or bool(np.array_equal(both.labels, rows.labels))
-        paired = paired_of(champion_scores, scores, both, champion_threshold, threshold, needs, alive)
+        with card_errors():
+            on_card = card.scored(both, champion_scores, there) if card else None
+            paired = paired_of(champion_scores, scores, both, champion_threshold, threshold, needs, alive, on_card)
         files.write_columns(member.folder / store.PAIRED, to_columns(paired))
         alive()
     # A pair on the very rows that are judged alone has ordered them already.
     ordered = paired.ranks.challenger if isinstance(paired, PairedTally) and paired.ranks and same_rows and not rows.is_designed else None
-    tally = tally_of(scores, rows, threshold, needs, ordered, alive)
+    with card_errors():
+        tally = tally_of(scores, rows, threshold, needs, ordered, alive, card.scored(rows, there) if card else None)
+    card = there = on_card = None  # what follows is of the host: the card is free for others
     files.write_columns(member.folder / store.TALLIES, to_columns(tally))
     alive()
     values = []
@@ -152,10 +190,44 @@ def score_and_reduce(
     alive()
     write_worst_slices(member.folder, member.conf.label, scores, threshold, against, rows, prepared, member.plan, conf)
     n_judged = int(is_known(rows.labels).sum())
-    return QualityResult(threshold, n_judged, prepared.account.n_judged - n_judged, len(scores), inference_s, kept is not None)
+    n_in_training = prepared.account.n_judged - n_judged
+    return QualityResult(threshold, n_judged, n_in_training, len(scores), inference_s, kept is not None, batch_rows)
 
 
-def _scores(plan: ScoringPlan, prepared: PreparedReplay, raw: Path, channel: Channel) -> NDArray[np.float32]:
+def _say(line: str) -> None:
+    """Write a line to run.log, to which a child's output goes."""
+    sys.stdout.write(f"{line}\n")
+
+
+def _scores(plan: ScoringPlan, prepared: PreparedReplay, raw: Path, channel: Channel) -> _Scored:
+    """Score every row, on a card where the plan says so."""
+    if plan.device == "cuda" and plan.source == "onnx":
+        return _scores_on_card(plan, prepared, channel)
+    return _Scored(_scores_on_host(plan, prepared, raw, channel), None, plan.batch_rows)
+
+
+def _scores_on_card(plan: ScoringPlan, prepared: PreparedReplay, channel: Channel) -> _Scored:
+    from harness.inference.onnx_cuda import OnnxCuda
+    from harness.replay.prepared import open_tensor
+    from kernels.devices import to_host
+
+    reported = time.monotonic()
+
+    def on_rows(done: int) -> None:
+        nonlocal reported
+        if time.monotonic() - reported > _REPORT_EVERY_S:
+            reported = time.monotonic()
+            channel.progress(done)
+
+    scorer = OnnxCuda(plan, 0)
+    tensors = [open_tensor(prepared.folder, planned.group) for planned in plan.inputs]
+    on_card = scorer.score_rows(tensors, prepared.n_rows, plan.batch_rows, on_rows)
+    for note in scorer.notes:
+        _say(f"device: {note}")
+    return _Scored(to_host(on_card), on_card, scorer.batch_rows)
+
+
+def _scores_on_host(plan: ScoringPlan, prepared: PreparedReplay, raw: Path, channel: Channel) -> NDArray[np.float32]:
     """Score every row into a mapped file, so that memory does not grow with the rows."""
     from harness.inference.outputs import scores_of
     from harness.replay.prepared import open_tensor
@@ -165,7 +237,8 @@ def _scores(plan: ScoringPlan, prepared: PreparedReplay, raw: Path, channel: Cha
     if plan.source == "logged":
 
         def score(batch: Sequence[NDArray[Any]]) -> NDArray[np.float32]:
-            return scores_of(batch[0], plan)
+            scores: NDArray[np.float32] = scores_of(batch[0], plan)
+            return scores
     else:
         from harness.inference.onnx_cpu import OnnxCpu
 

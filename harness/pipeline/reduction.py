@@ -53,6 +53,14 @@ class Rows:
         return self.weights is not None or self.cluster_ids is not None
 
 
+@dataclass(frozen=True)
+class OnCard:
+    """The same scores and rows on a card: of one variant, or of champion and challenger."""
+
+    scores: tuple[Any, ...]
+    rows: Rows
+
+
 def judged_rows(task: str, prepared: PreparedReplay, variants: Sequence[VariantConf]) -> Rows:
     """Return the judged rows that none of these variants has learned from."""
     labels = unseen(prepared.judged_labels, prepared, variants)
@@ -91,11 +99,13 @@ def tally_of(
     needs: Needs,
     ranks: RankSums | None = None,
     on_part: Callable[[], None] = _nothing,
+    on_card: OnCard | None = None,
 ) -> Tally:
     """Reduce one variant's scores.
 
     `ranks` are its rank sums where a pair on the very same rows has ordered them already; `on_part` is called after each part that costs
-    a pass over the rows, so that a long reduction is not taken for a standstill.
+    a pass over the rows, so that a long reduction is not taken for a standstill. What has a form for a card is reduced there where `on_card`
+    is given: of binary rows that are neither weighted nor clustered, all but the rank curve.
     """
     if rows.task == "regression":
         from harness.tallies.regression import tally_regression
@@ -109,17 +119,24 @@ def tally_of(
             rows.weights, rows.cluster_ids, with_auc=needs.auc_by_class, on_part=on_part,
         )  # fmt: skip
     assert threshold is not None  # every binary variant decides at some threshold
-    return _binary(scores, rows, threshold, needs, ranks, on_part)
+    return _binary(scores, rows, threshold, needs, ranks, on_part, on_card or OnCard((scores,), rows))
 
 
 def _binary(
-    scores: NDArray[np.float32], rows: Rows, threshold: float, needs: Needs, ranks: RankSums | None, on_part: Callable[[], None]
+    scores: NDArray[np.float32],
+    rows: Rows,
+    threshold: float,
+    needs: Needs,
+    ranks: RankSums | None,
+    on_part: Callable[[], None],
+    there: OnCard,
 ) -> BinaryTally:
     from harness.tallies.binary import tally_binary
 
     cells = (rows.slice_ids, rows.window_ids, rows.grid)
+    scored = (there.scores[0], there.rows.labels, there.rows.slice_ids, there.rows.window_ids, rows.grid)
     with_ranks = _is_ordered(needs) and ranks is None and not rows.is_designed
-    tally = tally_binary(scores, rows.labels, *cells, threshold, with_ranks=with_ranks)
+    tally = tally_binary(*scored, threshold, with_ranks=with_ranks)
     tally = tally if ranks is None else replace(tally, ranks=ranks)
     on_part()
     if rows.is_designed:
@@ -141,12 +158,12 @@ def _binary(
     if needs.calibration and not rows.is_designed:  # the one metric with a weighted form takes it from the totals
         from harness.tallies.ordered import calibration_of
 
-        tally = replace(tally, calibration=calibration_of(scores, rows.labels, *cells))
+        tally = replace(tally, calibration=calibration_of(*scored))
         on_part()
     if needs.binned_auc:
         from harness.tallies.ordered import binned_auc_of
 
-        tally = replace(tally, binned_auc=binned_auc_of(scores, rows.labels, *cells))
+        tally = replace(tally, binned_auc=binned_auc_of(*scored))
     return tally
 
 
@@ -158,8 +175,9 @@ def paired_of(
     threshold: float | None,
     needs: Needs,
     on_part: Callable[[], None] = _nothing,
+    on_card: OnCard | None = None,
 ) -> Paired:
-    """Reduce the scores of champion and challenger on the same rows; `on_part` as in `tally_of`."""
+    """Reduce the scores of champion and challenger on the same rows; `on_part` and `on_card` as in `tally_of`."""
     cells, design = (rows.slice_ids, rows.window_ids, rows.grid), (rows.weights, rows.cluster_ids)
     if rows.task == "regression":
         from harness.tallies.regression import tally_paired_regression
@@ -174,7 +192,10 @@ def paired_of(
     assert champion_threshold is not None
     assert threshold is not None
     both = (champion_scores, scores, rows.labels, *cells)
-    paired = tally_paired(*both, champion_threshold, threshold, with_ranks=_is_ordered(needs) and not rows.is_designed)
+    there = on_card or OnCard((champion_scores, scores), rows)
+    two, at = there.scores, there.rows
+    scored = (two[0], two[1], at.labels, at.slice_ids, at.window_ids, rows.grid)
+    paired = tally_paired(*scored, champion_threshold, threshold, with_ranks=_is_ordered(needs) and not rows.is_designed)
     on_part()
     if rows.is_designed:
         from harness.tallies.weighted import paired_totals, paired_weighted_auc

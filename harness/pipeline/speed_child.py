@@ -32,7 +32,6 @@ OFFLINE, SINGLE = "offline", "single"
 _BATCHES_BYTES = 64 << 20  # batches of one size that a child keeps in memory: enough that no cache holds all of them
 _N_SINGLE = 1024
 _OVERLOADED = 3.0  # times as long as its schedule: what an open-loop trial may take
-_PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 
 
 @dataclass(frozen=True)
@@ -83,16 +82,20 @@ def serve_trials(
 ) -> None:
     """Keep warm sessions and answer requests: ("start",), ("trial", number of the point, seconds) or ("load", schedule, or rate for LoadGen, seconds, seed)."""
     from harness.inference.placement import placement
+    from harness.inference.scorer import provider_of
     from harness.replay.prepared import open_tensor
 
     channel.request()
     tensors = [open_tensor(replay_folder, planned.group) for planned in plan.inputs]
     work = _Work(plan, conf, points, tensors)
     kept = store.read_scores(variant_folder / store.SCORES)
+    record = store.read_run(variant_folder)
+    if record is not None and record.batch_rows:  # a card that ran out of memory has scored in smaller batches than were planned
+        plan = replace(plan, batch_rows=record.batch_rows)
     checks = [crosscheck(model, plan, tensors, kept, conf.crosscheck_share, seed) for model in work.models.values()]
     n_rows, difference = sum(n for n, _ in checks), float(np.max([worst for _, worst in checks]))
     warm_ups = tuple(warm_up_until_steady(work.runner(point), work.n_batches(point), conf) for point in points)
-    check = placement(plan, [t[: points[-1].batch_rows] for t in tensors], _PROVIDERS[plan.device])
+    check = placement(plan, [t[: points[-1].batch_rows] for t in tensors], provider_of(plan))
     largest = float(np.abs(kept).max()) if len(kept) else 0.0
     channel.answer(Started(work.cold_start_s, work.first_run_s, work.threads(points[0]), n_rows, difference, largest, warm_ups, check))
     while (request := channel.request()) is not None:
@@ -106,16 +109,16 @@ class _Work:
     """The warm sessions of one variant, one for each thread count, with the batches that they are timed on."""
 
     def __init__(self, plan: ScoringPlan, conf: MeasureConf, points: Sequence[Point], tensors: Sequence[NDArray[Any]]) -> None:
-        from harness.inference.onnx_cpu import OnnxCpu
+        from harness.inference.scorer import open_scorer
 
         self.conf, self.points = conf, points
         began = time.perf_counter()
         first = points[0].threads
-        self.models = {first: OnnxCpu(replace(plan, threads=first))}
+        self.models = {first: open_scorer(replace(plan, threads=first))}
         self.cold_start_s = time.perf_counter() - began
         for n in dict.fromkeys(point.threads for point in points):
             if n not in self.models:
-                self.models[n] = OnnxCpu(replace(plan, threads=n))
+                self.models[n] = open_scorer(replace(plan, threads=n))
         sizes = {(point.name, point.batch_rows) for point in points}
         self.batches = {(name, rows): _batches(tensors, rows, _N_SINGLE if name == SINGLE else None) for name, rows in sizes}
         began = time.perf_counter()

@@ -13,9 +13,12 @@ from pathlib import Path
 import numpy as np
 
 from harness.config import Composer, compose_sweep
+from harness.device import cuda_driver
 from harness.errors import ResultsError
+from harness.meters.cards import visible_uuids
 from harness.meters.machine import capture
 from harness.pipeline import environment, reports
+from harness.pipeline.card_lanes import cards_of, deal
 from harness.pipeline.column_work import LogWork
 from harness.pipeline.evaluate import evaluate
 from harness.pipeline.gain_tallies import check_amounts
@@ -33,7 +36,7 @@ from harness.records.conf import SweepConf
 from harness.records.model import ScoringPlan
 from harness.records.needs import combined
 from harness.records.replay import PreparedReplay, is_known
-from harness.records.run import OK, PENDING
+from harness.records.run import OK, PENDING, RunRecord
 from harness.runs import folder as files
 from harness.runs import store
 from harness.runs.findings import remove_findings
@@ -82,7 +85,8 @@ def sweep(overrides: Sequence[str], config_dirs: Sequence[str], dry_run: bool) -
 def _prepare(conf: SweepConf, plan: Plan, cache_dir: Path) -> PreparedReplay:
     began = time.perf_counter()
     with bar("replay", plan.log.n_rows) as progress:
-        prepared = prepare(plan.log, conf.replay, plan.groups, cache_dir, plan.replay_code, lambda done, _: progress(done))
+        device = "cuda" if any(p.device == "cuda" for p in plan.plans) else "cpu"
+        prepared = prepare(plan.log, conf.replay, plan.groups, cache_dir, plan.replay_code, lambda done, _: progress(done), device)
     say(f"replay: {plan.log.n_rows:,} rows of {len(plan.log.paths)} file(s) ready in {human_seconds(time.perf_counter() - began)}")
     return prepared
 
@@ -175,20 +179,37 @@ def _quality(root: Path, conf: SweepConf, members: Sequence[Member], prepared: P
     champion = next((m for m in members if m.conf.label == conf.champion), None)
     ordered = sorted(members, key=lambda m: m is not champion)  # the champion first: the others are paired with its scores
     status = {m.variant: m.status for m in manifest.members}
-    for i, member in enumerate(ordered, 1):
-        label = member.conf.label
-        if status[label] == OK:
-            say(f"quality: {label} ({i} of {len(ordered)}): unchanged, kept")
-            continue
+    number = {m.conf.label: i for i, m in enumerate(ordered, 1)}
+    todo = [m for m in ordered if status[m.conf.label] != OK]
+    for member in ordered:
+        if member not in todo:
+            say(f"quality: {member.conf.label} ({number[member.conf.label]} of {len(ordered)}): unchanged, kept")
+
+    def work(member: Member, card: str | None) -> RunRecord:
         against = champion if champion and champion is not member and status[champion.conf.label] == OK else None
-        with bar(label, prepared.n_rows) as progress:
-            record = run_quality(member, against, conf, prepared, root, progress)
-        status[label] = record.status
-        took = human_seconds(record.elapsed_s or 0.0)
-        say(f"quality: {label} ({i} of {len(ordered)}): {record.status} in {took}" + (f": {record.reason}" if record.reason else ""))
-        manifest = manifest.with_status(label, record.status, record.reason, _now())
-        write_manifest(root, manifest)
+        if card is not None:  # several at once: no bars, which share one line
+            return run_quality(member, against, conf, prepared, root, lambda _: None, card)
+        with bar(member.conf.label, prepared.n_rows) as progress:
+            return run_quality(member, against, conf, prepared, root, progress)
+
+    first = todo[:1] if todo and todo[0] is champion else []
+    for some in (first, todo[len(first) :]):
+        for member, record in deal(some, _cards(some), lambda m: m.plan.device == "cuda", work):
+            label = member.conf.label
+            status[label] = record.status
+            took = human_seconds(record.elapsed_s or 0.0)
+            said = f": {record.reason}" if record.reason else ""
+            say(f"quality: {label} ({number[label]} of {len(ordered)}): {record.status} in {took}{said}")
+            manifest = manifest.with_status(label, record.status, record.reason, _now())
+            write_manifest(root, manifest)
     return manifest
+
+
+def _cards(members: Sequence[Member]) -> tuple[str, ...]:
+    """Name the cards that these members are dealt out to; none where at most one of them has a card."""
+    if sum(m.plan.device == "cuda" for m in members) < 2:
+        return ()
+    return cards_of(visible_uuids(), cuda_driver().n_devices)
 
 
 def _phase(root: Path, manifest: Manifest, phase: str) -> Manifest:

@@ -120,13 +120,22 @@ class Threshold:
 
 @dataclass(frozen=True)
 class Deploy:
-    """Where a variant would run; None takes the sweep's."""
+    """Where a variant would run; None takes the sweep's.
+
+    Args:
+        provider: cuda | tensorrt, on a card; None: cuda.
+        cuda_graph: batches of one shape are captured once and replayed on the card.
+        allow_cpu_nodes: nodes without a CUDA kernel run on the CPU, with their share shown, instead of being refused.
+    """
 
     device: str | None = None
     sku: str | None = None
     share: float = 1.0
     threads: int | None = None
     batch_rows: int | None = None
+    provider: str | None = None
+    cuda_graph: bool = False
+    allow_cpu_nodes: bool = False
 
 
 @dataclass(frozen=True)

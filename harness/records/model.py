@@ -40,6 +40,21 @@ class PlannedInput:
 
 
 @dataclass(frozen=True)
+class CardPlan:
+    """How a variant is scored on a card.
+
+    Args:
+        provider: cuda | tensorrt.
+        cuda_graph: every batch has one shape, and is replayed from a graph that was captured once.
+        allow_cpu_nodes: nodes without a CUDA kernel run on the CPU instead of being refused.
+    """
+
+    provider: str = "cuda"
+    cuda_graph: bool = False
+    allow_cpu_nodes: bool = False
+
+
+@dataclass(frozen=True)
 class ScoringPlan:
     """How one variant turns rows into scores.
 
@@ -48,6 +63,7 @@ class ScoringPlan:
         fixed_batch: the batch size that the graph demands, or None.
         sha256: hash of the model file; None for a logged score.
         task: binary | multiclass | regression, the form that the scores have.
+        card: how it runs on a card; None on the CPU.
     """
 
     variant: str
@@ -62,3 +78,4 @@ class ScoringPlan:
     threads: int | None
     device: str
     task: str = "binary"
+    card: CardPlan | None = None

@@ -44,6 +44,7 @@ class LogReader:
         self._score = conf.production.score if with_labels else None
         self._versions = VersionReader(conf.production.version) if conf.production.version and with_labels else None
         self._table: LabelTable | None = None
+        self.device_notes: list[str] = []  # what was read on another device than the one asked for
 
     def columns(self) -> list[str]:
         """Names of the columns that are decoded."""
@@ -91,18 +92,24 @@ class LogReader:
 
     def _batches(self, columns: list[str]) -> Iterator[pa.RecordBatch]:
         try:
-            yield from record_batches(self.log, columns, BATCH_ROWS)
+            yield from self._decoded(columns)
         except (pa.ArrowException, OSError) as trouble:
             raise ReplayError(
                 f"replay.path: the log cannot be decoded ({reason_of(trouble)}); a file is damaged: write it again"
             ) from trouble
 
+    def _decoded(self, columns: list[str]) -> Iterator[pa.RecordBatch]:
+        return record_batches(self.log, columns, BATCH_ROWS)
+
+    def _kept(self, batch: pa.RecordBatch, keep: NDArray[np.bool_]) -> pa.RecordBatch:
+        # The values of a row that is filtered out must not refuse the log.
+        return batch if keep.all() else batch.filter(pa.array(keep))
+
     def _decode(self, batch: pa.RecordBatch, row: int) -> RowBatch:
         plain = [s for s in self.conf.slice_columns if not s.edges]
         banded = [s for s in self.conf.slice_columns if s.edges]
         keep = kept_rows(batch, self.conf.where)
-        # The values of a row that is filtered out must not refuse the log.
-        kept = batch if keep.all() else batch.filter(pa.array(keep))
+        kept = self._kept(batch, keep)
         self._n_kept += kept.num_rows
         labels, is_late = self._labels_of(kept)
         return RowBatch(

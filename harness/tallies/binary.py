@@ -40,7 +40,7 @@ def tally_binary(
 
     Parameters
     ----------
-    scores : float32 [n_rows], from 0 to 1
+    scores : float32 [n_rows], from 0 to 1; NumPy, or on a card with the other arrays
     labels : int8 [n_rows]; 1 positive, 0 negative, anything else is not judged and in no count
     slice_ids : uint16 or int32 [n_rows, n_columns]; column 0 is slice 0, all rows
     window_ids : int32 [n_rows], 0 where a row is in no window; None where the grid has one window

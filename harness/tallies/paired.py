@@ -32,7 +32,7 @@ def tally_paired(
 
     Parameters
     ----------
-    champion_scores, challenger_scores : float32 [n_rows], from 0 to 1
+    champion_scores, challenger_scores : float32 [n_rows], from 0 to 1; NumPy, or on a card with the other arrays
     labels : int8 [n_rows]; 1 positive, 0 negative; mark rows that either model learned from with another value
     slice_ids, window_ids, grid, n_threads : as in `tally_binary`
     with_ranks : also order the scores of both, for exact AUC and its paired variance

@@ -2,5 +2,13 @@ from __future__ import annotations
 
 import os
 
+import pytest
+
 if os.environ.get("NUMBA_ENABLE_CUDASIM") != "1":
     collect_ignore_glob = ["test_*.py"]
+
+
+@pytest.fixture(autouse=True)
+def few_threads_fill_tables(monkeypatch):
+    """A thread of the simulator is one of the system, and tables have many words."""
+    monkeypatch.setattr("kernels.cuda_launch.MAX_FILL_BLOCKS", 1)

@@ -20,7 +20,7 @@ CASES = [(23, 1, 3, None), (23, 3, 4, 2), (40, 3, 2, None), (1, 1, 3, None), (0,
 @pytest.fixture(autouse=True)
 def small_pieces(monkeypatch):
     """Several blocks and pieces for a few rows, which fill no whole block of threads."""
-    monkeypatch.setattr(value_module, "tally_chunk_rows", lambda n_cells: 5)
+    monkeypatch.setattr(value_module, "cuda_chunk_rows", lambda n_cells: 5)
     monkeypatch.setattr(rows_module, "CUDA_PIECE_ROWS", 3)
     monkeypatch.setattr(module, "MAX_CUDA_PIECES", 4)
     monkeypatch.setattr(module, "BLOCK_ROWS", 16)

@@ -20,8 +20,8 @@ CASES = [(23, 1, None), (23, 3, 4), (40, 3, None), (1, 1, None), (0, 1, None)]
 @pytest.fixture(autouse=True)
 def small_pieces(monkeypatch):
     """Several pieces for a few rows; 10 pieces x 3 columns fill no whole block."""
-    monkeypatch.setattr(slice_module, "tally_chunk_rows", lambda n_cells: 5)
-    monkeypatch.setattr(paired_module, "tally_chunk_rows", lambda n_cells: 5)
+    monkeypatch.setattr(slice_module, "cuda_chunk_rows", lambda n_cells: 5)
+    monkeypatch.setattr(paired_module, "cuda_chunk_rows", lambda n_cells: 5)
     monkeypatch.setattr(rank_module, "MAX_PIECE_ROWS", 5)
 
 

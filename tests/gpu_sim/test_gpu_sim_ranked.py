@@ -48,7 +48,7 @@ def test_rank_curve(n_rows, n_windows, n_score_values):
 
 @pytest.mark.parametrize(("n_rows", "n_windows", "n_score_values"), [*CASES, (90, 1, None)])
 def test_logit_fit(monkeypatch, n_rows, n_windows, n_score_values):
-    monkeypatch.setattr(logit_module, "tally_chunk_rows", lambda n_cells: 5)
+    monkeypatch.setattr(logit_module, "cuda_chunk_rows", lambda n_cells: 5)
     log = tally_oracle.random_log(3, n_rows, n_windows=n_windows, n_score_values=n_score_values)
     fit = logit_module.logit_fit(*on_device(*log[:4]), log[4], n_windows)
     for cell, rows in enumerate(cells(log, n_windows)):

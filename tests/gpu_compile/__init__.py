@@ -1,0 +1,1 @@
+"""Kernels compiled for cards, and their PTX interpreted, where there is no card."""
