@@ -31,9 +31,8 @@ def _rules(known: Rollback) -> list[dict[str, object]]:
     assumed = f" ({known.assumption})" if known.assumption else ""
     rules = []
     if known.gain.limit is not None:
-        limit = f"({known.champion_net_per_1k!r} + {known.cost_per_1k!r})"  # Prometheus adds: the champion's net and this model's cost
         summary = f"Gain per 1,000 predictions ({known.currency}) is below break-even with {known.fallback or 'the champion'}{assumed}"
-        expression = f"avg_over_time(model_gain_per_1k{label}[1d]) < {limit}"
+        expression = f"avg_over_time(model_gain_per_1k{label}[1d]) < {known.gain.limit:.12g}"
         rules.append(_rule("ModelGainBelowBreakEven", expression, "6h", summary, known.gain))
     if known.error_rate.limit is not None:
         summary = f"Error rate is above {percent(known.error_rate.limit)}, where the advantage is gone{assumed}"

@@ -167,7 +167,7 @@ def test_the_runbook_says_each_threshold_and_what_notices_it() -> None:
         *("p99 latency of single requests exceeds 50 ms", "cost rises to break-even"),
     ]
     gain, error, p99, cost = bullets
-    assert "10.90 + 0.00412 USD per 1,000" in gain
+    assert "10.9041 USD per 1,000" in gain
     assert "13 %" in error
     assert "one more wrong decision costs 0.0500 USD on average" in error
     assert "by 793 predictions" in p99
