@@ -201,7 +201,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--load", type=float, default=0.4, help="share of what the model serves back to back")
     parser.add_argument("--batch-rows", type=int, default=4096)
-    parser.add_argument("--request-rows", type=int, default=1024)
+    parser.add_argument("--request-rows", type=int, default=4096)
     options = parser.parse_args()
     session = session_of(options.model, options.threads)
     name = options.model.name if options.model.is_file() else "stand-in"
