@@ -142,6 +142,7 @@ class Timed:
             set_identity=identity,
             idle_w=idle_w,
             provider=started.provider,
+            allow_cpu_nodes=self.member.plan.card is not None and self.member.plan.card.allow_cpu_nodes,
             loads=(load_point(self.loads, self.conf.confidence),) if self.loads else (),
             rate_limit=self.rate_limit,
             n_discarded=self.n_discarded,

@@ -21,7 +21,7 @@ from harness.pipeline.speed_child import Point, Started, crosscheck, operating_p
 from harness.records.conf import MeasureConf
 from harness.records.load import LoadTrial, Schedule
 from harness.records.measurement import Measurement, ProviderCheck
-from harness.records.model import ScoringPlan
+from harness.records.model import CardPlan, ScoringPlan
 from harness.records.replay import JUDGED
 from harness.records.run import Identity
 from harness.records.trial import EnergyReading, Trial, WarmUp
@@ -428,3 +428,12 @@ def test_arrivals_are_served_at_the_first_thread_count_and_at_half_of_its_rate(m
     world = World(monkeypatch, tmp_path, a=by_threads)
     (load,) = world.run(replace(STANDARD, arrivals="poisson", threads=(2, 4)))["a"].loads
     assert load.rate_per_s == pytest.approx(0.5 * 1e5)
+
+
+@pytest.mark.parametrize(("allow_cpu_nodes", "status"), [(False, "invalid"), (True, "ok")])
+def test_nodes_on_the_cpu_spoil_a_card_unless_the_variant_allows_them(monkeypatch, tmp_path, allow_cpu_nodes, status):
+    elsewhere = ProviderCheck("CUDAExecutionProvider", "CUDAExecutionProvider", 10, 0.9, 0.8, ("Gather",))
+    card = replace(PLAN, device="cuda", card=CardPlan("cuda", False, allow_cpu_nodes))
+    monkeypatch.setattr(sys.modules[__name__], "plan_of", lambda label, source="onnx": replace(card, variant=label))
+    world = World(monkeypatch, tmp_path, a=runs_at(1.0, started=replace(STARTED, provider=elsewhere)))
+    assert world.run(STANDARD)["a"].status == status
