@@ -11,6 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 from harness.records.comparison import Comparison
 from harness.records.conf import VariantConf
 from harness.records.evidence import Signoff
+from harness.report.against_rows import against_columns, against_rows
 from harness.report.alerts import alerts
 from harness.report.comparison_files import escape_markdown
 from harness.report.junit import junit
@@ -76,6 +77,8 @@ def _context(signoff: Signoff, comparison: Comparison, variants: Sequence[Varian
         "one_lines": one_lines(comparison, variants),
         "titles": [title for title, _ in columns],
         "rows": [[getattr(line, name) for _, name in columns] for line in lines],
+        "against_titles": against_columns(comparison),
+        "against_rows": list(against_rows(comparison)),
         "footer": [text for text in footer(comparison, notes) if not text.startswith("next: ")],
         "deciding": signoff.decided_by,
     }

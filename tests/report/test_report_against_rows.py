@@ -10,6 +10,7 @@ from harness.records.money import BreakEven
 from harness.records.trial import SpeedRatio
 from harness.report.against_rows import LEGEND, against_columns, against_rows, break_even_reasons
 from harness.report.comparison_files import comparison_markdown
+from harness.report.signoff_pages import pages
 from harness.report.table import render
 
 FOUND = BreakEven("gbdt_small", "logistic", "USD", 0.31, 0.041, 12_300.0, True, (), True, 1)
@@ -65,3 +66,12 @@ def test_the_table_stands_on_the_page_and_in_the_terminal(comparison, row) -> No
     render(made, Console(file=out, width=140))
     assert "against logistic" in out.getvalue()
     assert LEGEND[:40] in out.getvalue()
+
+
+def test_a_review_shows_what_its_legend_speaks_of(comparison, row, signoff, conf) -> None:
+    made = replace(comparison(row("logistic"), row("gbdt_small", speed_ratio=SLOWER)), champion="logistic", break_even=(FOUND,))
+    files = pages(signoff(), made, [conf("gbdt_small")])
+    assert "| gbdt_small | 0.310 [0.300, 0.320] slower |" in files["signoff.md"]
+    assert '<td class="figure">0.310 [0.300, 0.320] slower</td>' in files["signoff.html"]
+    plain = pages(signoff(), comparison(row("logistic"), row("gbdt_small")), [conf("gbdt_small")])
+    assert "per machine-hour" not in plain["signoff.md"] + plain["signoff.html"]
