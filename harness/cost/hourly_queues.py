@@ -159,7 +159,8 @@ class HourlyQueues:
         least = max(self.min_replicas, 1)
         allowed = np.diff(self.borders) // _LATE_SHARE_INVERSE
         ranges = np.column_stack([self.borders[:-1], self.borders[1:]])
-        found = self._replay(ranges, [self._free_ns(i, _NOBODY, least) for i in range(self.hour.size)], allowed, n_threads=n_threads)
+        free_ns = np.repeat((self.hour - self.hour[0])[:, np.newaxis] * _NS_PER_HOUR, least, axis=1)
+        found = self._replay(ranges, list(free_ns), allowed, n_threads=n_threads)
         holds = (found.n_late <= allowed).tolist()
         return [Served(least, _NOBODY, free) if one else None for one, free in zip(holds, found.free_ns, strict=True)]
 
