@@ -15,13 +15,14 @@ from harness.meters.machine import capture, is_vm
 from harness.meters.meter_for import meter_for
 from harness.meters.not_measured import not_measured
 from harness.meters.protocol import recorded_name, shortfall
+from harness.meters.rate_search import MAX_TRIALS
 from harness.meters.schedule import blocks
 from harness.meters.schedules import log_schedule
 from harness.pipeline.environment import sources
 from harness.pipeline.progress import bar
 from harness.pipeline.quality import Member
 from harness.pipeline.speed_child import operating_points
-from harness.pipeline.timed_variant import Timed, request_rows
+from harness.pipeline.timed_variant import Timed, rate_search_requests, request_rows
 from harness.records.conf import MeasureConf, SweepConf
 from harness.records.load import Schedule
 from harness.records.measurement import DECIDING_PROTOCOLS, Machine, Measurement
@@ -86,7 +87,7 @@ def run_speed(members: Sequence[Member], conf: SweepConf, prepared: PreparedRepl
     if short := shortfall(conf.measure):
         say(f"speed: shortened, so it decides nothing: {short}")
     seconds = estimate_s([m.plan for m in to_time], conf)
-    say(f"speed: {len(to_time)} variants, {conf.measure.n_blocks} blocks, about {human_seconds(seconds)}")
+    say(f"speed: {len(to_time)} variants, {conf.measure.n_blocks} blocks, about {human_seconds(seconds)}{rate_search_text(conf)}")
     for member, measurement in zip(to_time, _measure(to_time, conf, prepared, identity, say), strict=True):
         _write(member, measurement)
 
@@ -105,6 +106,14 @@ def estimate_s(plans: Sequence[ScoringPlan], conf: SweepConf) -> float:
     n_points = sum(len(operating_points(plan, measure, request_rows(conf), _MANY)) for plan in plans)
     n_loads = len(plans) * (measure.arrivals != "none")
     return 0.5 * len(plans) + n_points * warmup_s + (n_points + n_loads) * measure.n_blocks * measure.trial_s
+
+
+def rate_search_text(conf: SweepConf) -> str:
+    """Say what a rate search adds to the estimate: how long its trials take hangs on rates that are not known before."""
+    measure = conf.measure
+    if measure.protocol == "none" or measure.slo_ms is None:
+        return ""
+    return f", and of each model up to {MAX_TRIALS} trials of {rate_search_requests(measure):,} requests for measure.slo_ms"
 
 
 def _write(member: Member, measurement: Measurement) -> None:

@@ -30,7 +30,7 @@ from harness.pipeline.planning import Plan, members_of, plan_sweep
 from harness.pipeline.prepare import prepare
 from harness.pipeline.progress import bar, printing, say
 from harness.pipeline.quality import Member, run_quality
-from harness.pipeline.speed import check_measure, estimate_s, run_speed
+from harness.pipeline.speed import check_measure, estimate_s, rate_search_text, run_speed
 from harness.pipeline.stored_traffic import write_traffic
 from harness.records.conf import SweepConf
 from harness.records.model import ScoringPlan
@@ -246,7 +246,7 @@ def _say_plan(conf: SweepConf, plan: Plan) -> None:
         f"rows: up to {n_rows:,} of {len(plan.log.paths)} file(s)",
         f"disk: {human_bytes(n_rows * row_bytes)} of prepared replay under {conf.cache_dir}, {human_bytes(4.0 * n_rows * n_variants)} of scores under {conf.results_dir}",
         f"memory: about {human_bytes((110.0 if r.weight or r.cluster else 40.0) * n_rows + 6e8)} in one child at a time, besides mapped pages",
-        f"time: speed phase {human_seconds(estimate_s(onnx, conf))}; quality phase {_quality_estimate(onnx, n_rows)}",
+        f"time: speed phase {human_seconds(estimate_s(onnx, conf))}{rate_search_text(conf)}; quality phase {_quality_estimate(onnx, n_rows)}",
         "dry run: nothing was written",
     ]
     with printing():

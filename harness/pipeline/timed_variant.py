@@ -22,7 +22,7 @@ from harness.meters.turns import joined
 from harness.meters.validity import is_throttled
 from harness.pipeline.quality import Member
 from harness.pipeline.speed_child import SINGLE, Started, operating_points, serve_trials
-from harness.records.conf import SweepConf
+from harness.records.conf import MeasureConf, SweepConf
 from harness.records.load import LoadTrial, RateLimit, Schedule
 from harness.records.measurement import DECIDING_PROTOCOLS, Machine, Measurement
 from harness.records.replay import PreparedReplay
@@ -90,7 +90,7 @@ class Timed:
         own = self.single_rate_per_s()
         if own is None or self.broken is not None:
             return None
-        n_requests = N_REQUESTS if self.conf.measure.protocol in DECIDING_PROTOCOLS else n_needed(99.0)
+        n_requests = rate_search_requests(self.conf.measure)
         seeds = count(self.conf.seed)
 
         def run_at(rate_per_s: float, n: int) -> LoadTrial:
@@ -163,3 +163,8 @@ class Timed:
 def request_rows(conf: SweepConf) -> int:
     """Return how many rows one request has: a ranker scores many."""
     return max(1, round(conf.replay.rows_per_request))
+
+
+def rate_search_requests(measure: MeasureConf) -> int:
+    """Return how many requests each trial of a rate search has."""
+    return N_REQUESTS if measure.protocol in DECIDING_PROTOCOLS else n_needed(99.0)

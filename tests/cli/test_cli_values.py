@@ -187,6 +187,9 @@ def test_a_dry_run_writes_nothing(harness: Harness, world: World, tmp_path: Path
     assert "dry run: nothing was written" in said.out
     assert not (tmp_path / "results").exists()
     assert [p for p in world.cache.glob("replay/*") if p not in before] == []
+    assert "trials" not in said.out
+    searched = harness([*world.args(tmp_path / "results", "measure=quick", "measure.slo_ms=20", sweep=None), "--dry-run"])
+    assert "and of each model up to 12 trials of 662 requests for measure.slo_ms" in " ".join(searched.out.split())
 
 
 def test_scores_that_no_metric_may_read(harness: Harness, world: World, tmp_path: Path) -> None:
