@@ -10,9 +10,10 @@ GPU_CHECK_STAMP := $(GPU_CHECK_VENV)/.gpu-check-installed
 GPU_VENV ?= .venv-gpu
 GPU_STAMP := $(GPU_VENV)/.gpu-installed
 PYTEST_ARGS ?=
+GPU_CHECK_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint types bench coverage golden doctor gpu-check-offline gpu-check-full
+.PHONY: help setup demo test lint types bench coverage golden doctor gpu-check gpu-check-offline gpu-check-full
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,6 +43,11 @@ coverage: $(DEV_STAMP) ## simulate worlds whose truth is known and write docs/co
 
 golden: $(DEV_STAMP) ## write the golden tables anew; read the diff before you commit it
 	@$(BIN)/python -m tests.golden.write
+
+gpu-check: ## on a machine with a card: try everything that is claimed of one, and write a report (GPU_CHECK_ARGS="--only flights")
+	@$(PYTHON) -m tests.gpu_card --is-there-a-card
+	@$(MAKE) --no-print-directory $(GPU_STAMP)
+	@$(GPU_VENV)/bin/python -m tests.gpu_card $(GPU_CHECK_ARGS)
 
 gpu-check-offline: $(GPU_CHECK_STAMP) ## compile every kernel for three cards and run its PTX, on a machine without a card
 	@$(GPU_CHECK_VENV)/bin/python -m pytest -p tests.gpu_compile.plugin tests/gpu_compile $(PYTEST_ARGS)
@@ -77,8 +83,8 @@ $(GPU_CHECK_STAMP): pyproject.toml constraints.txt
 	@touch $@
 
 $(GPU_STAMP): pyproject.toml
-	@echo "make: installing cuDF, CuPy, onnxruntime-gpu and what the tests need into $(GPU_VENV) (4.9 GB)"
+	@echo "make: installing cuDF, CuPy, onnxruntime-gpu, what builds the demo and what the tests need into $(GPU_VENV) (5.2 GB)"
 	@$(PYTHON) -m venv $(GPU_VENV)
-	@$(GPU_VENV)/bin/python -m pip install --disable-pip-version-check --quiet -e '.[gpu]' \
-		pytest pytest-benchmark hypothesis array-api-strict pyright
+	@$(GPU_VENV)/bin/python -m pip install --disable-pip-version-check --quiet -e '.[gpu,demo]' 'cuda-toolkit[sanitizer]==13.0.*' \
+		pytest pytest-benchmark hypothesis array-api-strict pyright statsmodels
 	@touch $@

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import numpy as np
 
-from tests.gpu_compile.budgets import CANNOT_COMPILE
 from tests.support.ptx_device import Launch, PtxDevice, installed
 
 PAGE = Path(__file__).parents[1] / "docs" / "gpu-roofline.md"
@@ -88,9 +87,8 @@ def costs(device: PtxDevice) -> list[Cost]:
     from tests.support.ptx_cases import CASES
 
     found = []
-    refused = {one.case for one in CANNOT_COMPILE.values()}
     for case in CASES:
-        if not case.in_roofline or case.name in refused:
+        if not case.in_roofline:
             continue
         sums = []
         for n_rows in (FEW, MORE):
@@ -127,7 +125,6 @@ def page(found: list[Cost]) -> str:
     return "\n".join([*lines, "", TAIL])
 
 
-_REFUSED = "".join(f", and so is `{rule}`, which the compiler refuses" for rule in CANNOT_COMPILE)
 HEAD = f"""# What the kernels would take on a card: predicted, not measured
 
 Nothing on this page was measured on a card. The counts come from the PTX that the CUDA compiler makes of every kernel for compute capability
@@ -138,7 +135,7 @@ writes the page, and a test of `make gpu-check-offline` holds the page against i
 
 The log has 4 slice columns of 1, 4, 8 and 16 values, 3 windows, slice ids of 16 bits (tests/support/ptx_cases.py). Each kernel is run with
 {FEW} and with {MORE} rows; a figure is the difference divided by the {MORE - FEW} rows between, over all columns and threads. What is done once a
-cell or once a piece (tables that are filled, merges) is left out{_REFUSED}.
+cell or once a piece (tables that are filled, merges) is left out.
 
 - reads, writes: bytes that instructions ask for in global memory; an atomic is both.
 - distinct: bytes of the arrays with one entry a row that are touched at all: what must move even with a perfect cache.

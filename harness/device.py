@@ -4,28 +4,71 @@ from __future__ import annotations
 
 import ctypes
 import ctypes.util
+import os
 import re
+import uuid
 from dataclasses import dataclass
 from importlib.metadata import distributions
+from pathlib import Path
 
 CUDA_WANTED = 13_000  # as cuDriverGetVersion counts: 1000 * major + 10 * minor; the packages of the `gpu` extra are built for CUDA 13.0
-_DRIVER_WANTED = "580"  # NVIDIA, CUDA 13.0 release notes, table "CUDA Toolkit and Minimum Required Driver Version": >= 580.65.06 on Linux
+DRIVER_WANTED = "580.65.06"  # NVIDIA, CUDA 13.0 release notes, table "CUDA Toolkit and Minimum Required Driver Version", Linux
+_ONNXRUNTIME_WANTED = "1.31."  # of the `gpu` extra: PyPI's older ones are built for CUDA 12
 _OLDER_CUDA = re.compile(r"-cu1[12]$|-cuda1[12]x$")
 _OF_THE_STACK = re.compile(r"^(onnxruntime|cupy|cudf|numba-cuda|nvidia-|tensorrt)|-cu1\d$|-cuda1\dx$")
+_CUPY = re.compile(r"^cupy(-cuda\d+x?|-rocm[\d-]+)?$")
 BOTH_ONNXRUNTIMES = "onnxruntime and onnxruntime-gpu share a folder and break each other"
 GPU_EXTRA = "pip install 'replay-harness[gpu]'"
+_NEW_DRIVER = f"install the NVIDIA driver {DRIVER_WANTED} or newer and restart the machine"
+_IN_A_CONTAINER = "in a container, start it with the card (docker run --gpus all)"
+# What cuInit returns (CUDA Driver API, enum CUresult), what that is, and what mends it
+_NO_DEVICE = 100
+_NOT_STARTED = {
+    34: ("libcuda.so.1 is the stub of a CUDA toolkit and no driver", f"take the folder of stubs off LD_LIBRARY_PATH, or {_NEW_DRIVER}"),
+    802: ("the card's links are not ready", "run: sudo systemctl start nvidia-fabricmanager"),
+    803: (
+        "the driver's library and its kernel module are of two versions",
+        "restart the machine, which loads the module that is installed",
+    ),
+    804: (
+        "the library of forward compatibility does not know this card",
+        f"take its folder (compat) off LD_LIBRARY_PATH, or {_NEW_DRIVER}",
+    ),
+}
+_MODES = {0: "Default", 2: "Prohibited", 3: "Exclusive_Process"}  # CUDA Driver API, enum CUcomputemode; the names are those of nvidia-smi
+_COMPUTE_MODE = 20  # CU_DEVICE_ATTRIBUTE_COMPUTE_MODE
+
+
+@dataclass(frozen=True)
+class CudaDevice:
+    """One device as the driver shows it to this process: a card, or a MIG instance of one; None is what the driver does not tell.
+
+    `compute_mode` is Default, Exclusive_Process (one process at a time) or Prohibited (none).
+    """
+
+    name: str
+    uuid: str | None
+    compute_mode: str | None
+
+    def __str__(self) -> str:
+        """Name it in a message."""
+        return f"{self.name} ({self.uuid})" if self.uuid else self.name
 
 
 @dataclass(frozen=True)
 class CudaDriver:
     """Number of CUDA devices that the driver can use, and the reason when there is none.
 
-    `cuda_version` is the newest CUDA that it knows, 13000 for 13.0; None where there is no driver.
+    `cuda_version` is the newest CUDA that it knows, 13000 for 13.0, and `version` its own, 580.65.06; None where there is no driver, or it
+    does not tell. `remedy` mends the reason; None where that is a machine without a card.
     """
 
     n_devices: int
     reason: str | None
     cuda_version: int | None = None
+    version: str | None = None
+    devices: tuple[CudaDevice, ...] = ()
+    remedy: str | None = None
 
 
 @dataclass(frozen=True)
@@ -55,21 +98,71 @@ class StackTrouble:
     is_fatal: bool = True
 
 
-def cuda_driver(library: str = "libcuda.so.1") -> CudaDriver:
-    """Ask the CUDA driver for its devices, without importing anything heavy."""
+def cuda_driver(library: str = "libcuda.so.1", root: Path = Path("/")) -> CudaDriver:
+    """Ask the CUDA driver for its devices, without importing anything heavy; no memory of a card is taken.
+
+    Parameters
+    ----------
+    library : str
+        The driver's library.
+    root : Path
+        Where `proc` and `sys` are, so that tests can fake them.
+    """
     try:
         driver = ctypes.CDLL(library)
-    except OSError:
-        return CudaDriver(0, f"no CUDA driver ({library} is not installed)")
-    known = _cuda_version(driver)
+    except OSError as trouble:
+        return _not_loaded(library, str(trouble), root)
+    known, own = _cuda_version(driver), _driver_version(root)
     status = driver.cuInit(0)
-    if status != 0:
-        return CudaDriver(0, f"the CUDA driver does not start (cuInit returned {status})", known)
+    if status in _NOT_STARTED:
+        text, remedy = _NOT_STARTED[status]
+        return CudaDriver(0, f"{text} (cuInit returned {status})", known, own, remedy=remedy)
+    if status not in (0, _NO_DEVICE):
+        remedy = "look at nvidia-smi and at the kernel's log (dmesg, NVRM)"
+        return CudaDriver(0, f"the CUDA driver does not start (cuInit returned {status})", known, own, remedy=remedy)
     count = ctypes.c_int(0)
-    status = driver.cuDeviceGetCount(ctypes.byref(count))
-    if status != 0 or count.value == 0:
-        return CudaDriver(0, "the CUDA driver finds no device", known)
-    return CudaDriver(count.value, None, known)
+    if status == _NO_DEVICE or driver.cuDeviceGetCount(ctypes.byref(count)) != 0 or count.value == 0:
+        hidden = os.environ.get("CUDA_VISIBLE_DEVICES")
+        if hidden is None:
+            return CudaDriver(0, "the CUDA driver finds no device", known, own)
+        remedy = "set it to a card or an instance that nvidia-smi -L lists, or unset it"
+        return CudaDriver(0, f"the CUDA driver finds no device under CUDA_VISIBLE_DEVICES='{hidden}'", known, own, remedy=remedy)
+    return CudaDriver(count.value, None, known, own, _devices(driver, count.value))
+
+
+def first_device() -> CudaDevice | None:
+    """Return the device that sessions of this process run on; None where the driver shows none, or does not describe them."""
+    return next(iter(cuda_driver().devices), None)
+
+
+def _not_loaded(library: str, trouble: str, root: Path) -> CudaDriver:
+    is_missing = "cannot open shared object file" in trouble
+    said = f"no CUDA driver ({library} is not installed)" if is_missing else f"the CUDA driver does not load ({trouble[:200]})"
+    n_cards = _n_on_the_bus(root)
+    if n_cards == 0 and is_missing:
+        return CudaDriver(0, said)
+    beside = f", and {n_cards} NVIDIA card(s) on the bus" if n_cards else ""
+    return CudaDriver(0, f"{said}{beside}", version=_driver_version(root), remedy=f"{_NEW_DRIVER}; {_IN_A_CONTAINER}")
+
+
+def _n_on_the_bus(root: Path) -> int:
+    """Count the display controllers and 3D controllers of NVIDIA: a container shows them too, whether or not it may use them."""
+    return sum(
+        _text(device / "vendor") == "0x10de" and (_text(device / "class") or "").startswith("0x03")
+        for device in (root / "sys/bus/pci/devices").glob("*")
+    )
+
+
+def _driver_version(root: Path) -> str | None:
+    found = re.search(r"\b\d{3,}\.\d+(\.\d+)?\b", _text(root / "proc/driver/nvidia/version") or "")
+    return found[0] if found else None
+
+
+def _text(path: Path) -> str | None:
+    try:
+        return path.read_text().strip()
+    except OSError:
+        return None
 
 
 def _cuda_version(driver: ctypes.CDLL) -> int | None:
@@ -79,6 +172,26 @@ def _cuda_version(driver: ctypes.CDLL) -> int | None:
     except AttributeError:  # no driver of NVIDIA's lacks it; simulated ones do
         return None
     return version.value if status == 0 else None
+
+
+def _devices(driver: ctypes.CDLL, count: int) -> tuple[CudaDevice, ...]:
+    """Describe the devices in CUDA's own order; empty where one of them cannot be asked."""
+    try:
+        return tuple(_device(driver, number) for number in range(count))
+    except AttributeError:  # as above
+        return ()
+
+
+def _device(driver: ctypes.CDLL, number: int) -> CudaDevice:
+    device, mode, text, octets = ctypes.c_int(0), ctypes.c_int(0), ctypes.create_string_buffer(256), (ctypes.c_ubyte * 16)()
+    if driver.cuDeviceGet(ctypes.byref(device), number) != 0:
+        return CudaDevice(f"CUDA device {number}", None, None)
+    name = text.value.decode() if driver.cuDeviceGetName(text, len(text), device) == 0 else f"CUDA device {number}"
+    # The name of a MIG instance is that of its card and its profile: "NVIDIA A100-SXM4-40GB MIG 1g.5gb".
+    kind = "MIG" if " MIG " in name else "GPU"
+    own = f"{kind}-{uuid.UUID(bytes=bytes(octets))}" if driver.cuDeviceGetUuid_v2(ctypes.byref(octets), device) == 0 else None
+    has_mode = driver.cuDeviceGetAttribute(ctypes.byref(mode), _COMPUTE_MODE, device) == 0
+    return CudaDevice(name, own, _MODES.get(mode.value) if has_mode else None)
 
 
 def cuda_stack(driver: CudaDriver | None = None) -> CudaStack:
@@ -98,7 +211,7 @@ def stack_troubles(stack: CudaStack) -> tuple[StackTrouble, ...]:
     >>> [(trouble.what, trouble.text) for trouble in stack_troubles(old)]
     [('driver', 'the driver knows CUDA 12.4, wanted 13.0 or newer'), ('cudf', 'cudf-cu13 is not installed, and logs are decoded on the CPU')]
     """
-    found = (*_driver_troubles(stack.driver), *_onnxruntime_troubles(stack), *_package_troubles(stack))
+    found = (*_driver_troubles(stack.driver), *_mode_troubles(stack.driver), *_onnxruntime_troubles(stack), *_package_troubles(stack))
     return tuple(sorted(found, key=lambda trouble: not trouble.is_fatal))
 
 
@@ -107,15 +220,37 @@ def why_not_cuda(stack: CudaStack) -> StackTrouble | None:
     return next((trouble for trouble in stack_troubles(stack) if trouble.is_fatal), None)
 
 
+def cuda_version_text(version: int) -> str:
+    """Write a version as NVIDIA does.
+
+    >>> cuda_version_text(12040)
+    '12.4'
+    """
+    return f"{version // 1000}.{version % 1000 // 10}"
+
+
 def _driver_troubles(driver: CudaDriver) -> list[StackTrouble]:
     known = driver.cuda_version
     if known is not None and known < CUDA_WANTED:
-        said = f"{known // 1000}.{known % 1000 // 10}"
-        remedy = f"install the NVIDIA driver {_DRIVER_WANTED} or newer and restart the machine"
-        return [StackTrouble("driver", f"the driver knows CUDA {said}, wanted 13.0 or newer", remedy)]
+        own = f"the driver {driver.version}" if driver.version else "the driver"
+        text = f"{own} knows CUDA {cuda_version_text(known)}, wanted {cuda_version_text(CUDA_WANTED)} or newer"
+        return [StackTrouble("driver", text, _NEW_DRIVER)]
     if driver.n_devices == 0:
-        return [StackTrouble("driver", str(driver.reason), "run nvidia-smi on the machine that has the card")]
+        return [StackTrouble("driver", str(driver.reason), driver.remedy or "run nvidia-smi on the machine that has the card")]
     return []
+
+
+def _mode_troubles(driver: CudaDriver) -> list[StackTrouble]:
+    found = []
+    for device in driver.devices:
+        if device.compute_mode in ("Prohibited", "Exclusive_Process"):
+            is_fatal = device.compute_mode == "Prohibited"
+            does = "lets no process in" if is_fatal else "lets one process in, while the speed phase keeps one a variant"
+            remedy = f"run: sudo nvidia-smi -i {device.uuid} -c DEFAULT"
+            found.append(
+                StackTrouble("compute mode", f"the compute mode of {device} is {device.compute_mode}, which {does}", remedy, is_fatal)
+            )
+    return found
 
 
 def _onnxruntime_troubles(stack: CudaStack) -> list[StackTrouble]:
@@ -127,6 +262,9 @@ def _onnxruntime_troubles(stack: CudaStack) -> list[StackTrouble]:
         return [StackTrouble("onnxruntime", f"the CPU package of ONNX Runtime is installed (onnxruntime {cpu})", remedy)]
     if not gpu:
         return [StackTrouble("onnxruntime", "onnxruntime-gpu is not installed", f"run: {GPU_EXTRA}")]
+    if not gpu.startswith(_ONNXRUNTIME_WANTED):
+        text = f"onnxruntime-gpu {gpu} is installed, wanted {_ONNXRUNTIME_WANTED}*, which is built for CUDA 13"
+        return [StackTrouble("onnxruntime", text, f"run: {GPU_EXTRA}")]
     if not stack.has_cudnn:
         text = "cuDNN is missing, without which ONNX Runtime's CUDA provider does not load"
         return [StackTrouble("cudnn", text, "run: pip install nvidia-cudnn-cu13")]
@@ -134,20 +272,36 @@ def _onnxruntime_troubles(stack: CudaStack) -> list[StackTrouble]:
 
 
 def _package_troubles(stack: CudaStack) -> list[StackTrouble]:
-    names = [name for name, _ in stack.packages]
-    found = [
-        StackTrouble(short, f"{name} is not installed", f"run: {GPU_EXTRA}")
-        for short, name in (("cupy", "cupy-cuda13x"), ("numba-cuda", "numba-cuda"))
-        if name not in names
-    ]
-    older = [name for name in names if _OLDER_CUDA.search(name)]
+    names = sorted(name for name, _ in stack.packages)
+    found = [*_cupy_troubles(names)]
+    if "numba-cuda" not in names:
+        found.append(StackTrouble("numba-cuda", "numba-cuda is not installed", f"run: {GPU_EXTRA}"))
+    cudnn = [name for name in names if name.startswith("nvidia-cudnn-cu")]
+    if len(cudnn) > 1:  # the later one has overwritten the other, and it may be the right one
+        found.append(StackTrouble("cudnn", *_in_one_folder(cudnn), is_fatal=False))
+    older = [name for name in names if _OLDER_CUDA.search(name) and not _CUPY.match(name) and name not in cudnn]
     if older:
         some = ", ".join(older[:3]) + (f" and {len(older) - 3} more" if len(older) > 3 else "")
         text = f"packages of an older CUDA stand beside those of CUDA 13 ({some}), and two CUDA majors in one process break each other"
-        # Two CuPy share a folder; libraries of an older CUDA do harm only once something loads them.
-        shares_a_folder = any(name.startswith("cupy-") for name in older)
-        found.append(StackTrouble("cuda packages", text, f"run: pip uninstall -y {' '.join(older)}", is_fatal=shares_a_folder))
+        # They do harm only once something loads them.
+        found.append(StackTrouble("cuda packages", text, f"run: pip uninstall -y {' '.join(older)}", is_fatal=False))
     if "cudf-cu13" not in names:
         text = "cudf-cu13 is not installed, and logs are decoded on the CPU"
         found.append(StackTrouble("cudf", text, f"run: {GPU_EXTRA}", is_fatal=False))
     return found
+
+
+def _cupy_troubles(names: list[str]) -> list[StackTrouble]:
+    found = [name for name in names if _CUPY.match(name)]
+    if found == ["cupy-cuda13x"]:
+        return []
+    if not found:
+        return [StackTrouble("cupy", "cupy-cuda13x is not installed", f"run: {GPU_EXTRA}")]
+    if len(found) == 1:
+        return [StackTrouble("cupy", f"{found[0]} is installed, wanted cupy-cuda13x", f"run: pip uninstall -y {found[0]} && {GPU_EXTRA}")]
+    return [StackTrouble("cupy", *_in_one_folder(found))]
+
+
+def _in_one_folder(names: list[str]) -> tuple[str, str]:
+    """Return text and remedy of packages that overwrite each other's files: removing one takes files of the other away, so both are removed."""
+    return f"{' and '.join(names)} share a folder and break each other", f"run: pip uninstall -y {' '.join(names)} && {GPU_EXTRA}"

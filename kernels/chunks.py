@@ -9,6 +9,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
 Result = TypeVar("Result")
+CUDA_ROWS_PER_COLUMN = 1 << 10
+WORDS_OF_A_CELL = 64  # of the tables by which the eight rows a cell were chosen
 
 
 def thread_count(n_threads: int | None) -> int:
@@ -65,12 +67,16 @@ def tally_chunk_rows(n_cells: int) -> int:
     return min(max(1 << (8 * n_cells - 1).bit_length(), 1 << 18), 1 << 20)
 
 
-def cuda_chunk_rows(n_cells: int) -> int:
+def cuda_chunk_rows(n_cells: int, n_columns: int = 4, n_words: int = WORDS_OF_A_CELL) -> int:
     """Return the rows of one chunk of a tally on a card, where a thread walks a column of it: smaller chunks, more threads.
 
-    A function of the grid alone, as `tally_chunk_rows`.
+    A function of the grid alone, as `tally_chunk_rows`. A chunk has at least 1,024 rows for every column up to four, so that 100 million rows
+    make about 100,000 threads, and eight rows for every cell of at most 64 words: its table is filled, read and merged once.
 
     >>> cuda_chunk_rows(1279), cuda_chunk_rows(10), cuda_chunk_rows(1_000_000)
     (16384, 4096, 1048576)
+    >>> cuda_chunk_rows(10, n_columns=1), cuda_chunk_rows(10, n_columns=40), cuda_chunk_rows(1279, n_words=256)
+    (1024, 4096, 65536)
     """
-    return min(max(1 << (8 * n_cells - 1).bit_length(), 1 << 12), 1 << 20)
+    n_like = n_cells * max(n_words, WORDS_OF_A_CELL) // WORDS_OF_A_CELL
+    return min(max(1 << (8 * n_like - 1).bit_length(), CUDA_ROWS_PER_COLUMN * max(min(n_columns, 4), 1)), 1 << 20)

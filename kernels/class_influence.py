@@ -7,7 +7,8 @@ order uint32 [n_kept] as `score_order` returns it for one class against the rest
 [n_rows] or None for 1 each; scale float64 [n_cells, 2]; influence float64 [n_columns, n_rows, n_kinds], where n_kinds is 1, or 2 with
 windows. No rows: zeros.
 Agreement: the sums of placements *exact* where weights are whole numbers with sums below 2**52; else the same bits for any number of
-threads, and between row orders *close*, rtol 1e-9. One thread takes one column or more: with few columns, few threads are used.
+threads, and between row orders and devices *close*, rtol 1e-9. One thread takes one column or more: with few columns, few threads are used;
+on a card a thread takes a column of a piece of the order (`class_influence_pieces.py`).
 
 Source: DeLong, DeLong & Clarke-Pearson 1988, equations 3-5 (placement values), each row counted with its weight.
 """
@@ -21,7 +22,8 @@ from numba import njit
 from numpy.typing import NDArray
 
 from kernels.chunks import run_in_order, thread_count
-from kernels.devices import is_on_cuda, run_on_cuda
+from kernels.class_influence_pieces import add_influence_on_cuda
+from kernels.devices import is_on_cuda
 from kernels.rank_sum import ready_ids
 from kernels.score_order import POSITIVE_BIT, ROW_MASK, START_BIT
 
@@ -152,10 +154,9 @@ def add_influence(
     slice_ids, window_ids = ready_ids(slice_ids, window_ids, n_slices, n_windows)
     weights = np.zeros(0) if weights is None else weights
     n_columns, n_rows, n_cells = int(slice_ids.shape[1]), int(order.shape[0]), n_slices * n_windows
-    arguments = (order, slice_ids, window_ids, n_windows, weights, positive_weight, scale, influence)
     if is_on_cuda(order):
-        tables = run_on_cuda(_walk, [0, n_rows], (0, n_columns), arguments, np.zeros((1, n_cells, N_RECORD)))
-        return np.asarray(tables[0, :, 4], np.float64)
+        return add_influence_on_cuda(influence, order, slice_ids, window_ids, n_windows, weights, positive_weight, scale)
+    arguments = (order, slice_ids, window_ids, n_windows, weights, positive_weight, scale, influence)
     n_pieces = min(thread_count(n_threads), n_columns)
     cuts = [n_columns * piece // n_pieces for piece in range(n_pieces + 1)]
     records = np.zeros((n_cells, N_RECORD))  # one for all threads: no two columns share a cell

@@ -17,8 +17,9 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from kernels.array_library import library_of, on_host
 from kernels.chunks import run_in_order, starts_of_pieces, thread_count
-from kernels.devices import is_on_cuda, run_on_cuda
+from kernels.devices import device_empty, is_on_cuda, run_on_cuda
 from kernels.inputs import check_class_scores
 from kernels.row_losses import log_loss_of
 
@@ -30,10 +31,10 @@ N_RECORD = 4  # predicted class, rank, log loss, Brier
 class ClassRows(NamedTuple):
     """Per row: predicted class and rank of the label's score (0 = highest), int32 [n_rows]; losses, float64 [n_rows]."""
 
-    predicted: NDArray[np.int32]
-    rank: NDArray[np.int32]
-    log_loss: NDArray[np.float64]
-    brier: NDArray[np.float64]
+    predicted: Any
+    rank: Any
+    log_loss: Any
+    brier: Any
 
 
 @njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
@@ -45,10 +46,12 @@ def _read_rows(
     scores: NDArray[np.float32],
     labels: NDArray[np.int32],
     records: NDArray[np.float64],
+    nothing: NDArray[np.int8],
 ) -> None:
+    """Write the records of rows; no two pieces share a row, so that a piece has `nothing` of its own."""
     n_classes = scores.shape[1]
     for row in range(start, stop):
-        record = records[np.uintp(row - start)]
+        record = records[np.uintp(row)]
         record[0] = -1.0
         record[1] = -1.0
         label = int(labels[row])
@@ -99,19 +102,32 @@ def class_rows(scores: Any, labels: Any, *, n_threads: int | None = None) -> Cla
     >>> rows.predicted.tolist(), rows.rank.tolist(), rows.log_loss.round(4).tolist(), rows.brier.tolist()
     ([0, 1], [0, 2], [0.6931, 1.3863], [0.375, 0.875])
     """
+    return ClassRows(*(on_host(part) for part in rows_where_scores_are(scores, labels, n_threads=n_threads)))
+
+
+def rows_where_scores_are(scores: Any, labels: Any, *, n_threads: int | None = None) -> ClassRows:
+    """Do what `class_rows` does; of scores on a card the result stays there, in CuPy's arrays."""
     scores, labels = check_class_scores(scores, labels)
-    n_rows, on_cuda = int(scores.shape[0]), is_on_cuda(scores)
-    starts = starts_of_pieces(n_rows, CUDA_PIECE_ROWS if on_cuda else CPU_PIECE_ROWS)
-    if on_cuda:
-        tables = np.zeros((len(starts) - 1, CUDA_PIECE_ROWS, N_RECORD))
-        records = run_on_cuda(_read_rows, starts, (0, 1), (scores, labels), tables).reshape(-1, N_RECORD)[:n_rows]
+    n_rows = int(scores.shape[0])
+    if is_on_cuda(scores):
+        records = _records_on_cuda(scores, labels, n_rows)
     else:
-        records = np.zeros((n_rows, N_RECORD))
-        for _ in run_in_order(lambda p: _read_piece(starts, p, scores, labels, records), len(starts) - 1, thread_count(n_threads)):
+        records, nothing = np.zeros((n_rows, N_RECORD)), np.zeros(1, np.int8)
+        starts = starts_of_pieces(n_rows, CPU_PIECE_ROWS)
+
+        def read(piece: int) -> None:
+            _read_rows(starts[piece], starts[piece + 1], 0, 1, scores, labels, records, nothing)
+
+        for _ in run_in_order(read, len(starts) - 1, thread_count(n_threads)):
             pass
     predicted, rank = (records[:, k].astype(np.int32) for k in range(2))
     return ClassRows(predicted, rank, records[:, 2].copy(), records[:, 3].copy())
 
 
-def _read_piece(starts: list[int], piece: int, scores: Any, labels: Any, records: NDArray[np.float64]) -> None:
-    _read_rows(starts[piece], starts[piece + 1], 0, 1, scores, labels, records[starts[piece] : starts[piece + 1]])
+def _records_on_cuda(scores: Any, labels: Any, n_rows: int) -> Any:
+    """Return the records of all rows, which stay on the card."""
+    records = device_empty((max(n_rows, 1), N_RECORD), np.float64)
+    n_pieces = (n_rows + CUDA_PIECE_ROWS - 1) // CUDA_PIECE_ROWS
+    starts: Any = np.minimum(np.arange(n_pieces + 1, dtype=np.int64) * CUDA_PIECE_ROWS, n_rows)
+    run_on_cuda(_read_rows, starts, (0, 1), (scores, labels, records), np.zeros((n_pieces, 1), np.int8))
+    return library_of(records).array[:n_rows]

@@ -5,7 +5,7 @@ Contract
 scores float32 [n_rows, n_classes] in [0, 1]; labels int32 [n_rows], 0..n_classes-1; slice_ids and window_ids as in `slice_tally`. A row
 with another label, or with a NaN or out-of-range score, is skipped. No rows: zeros. Ids outside the grid: ValueError (CPU).
 Rows are read (`class_rows`) in blocks and added to cells block by block, so that a cell's work does not grow with the classes and
-memory does not grow with the rows.
+memory does not grow with the rows. What is read of a row on a card stays there.
 Agreement: counts *exact* for any row order, batches, threads and device. Moments: the same bits for any number of threads;
 between batch splits, row orders and devices *close*, rtol 1e-9 (summation order, and the last bit of log).
 """
@@ -21,16 +21,17 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from kernels.array_library import library_of
 from kernels.chunks import run_in_order, starts_of_pieces, thread_count
-from kernels.class_rows import ClassRows, class_rows
-from kernels.devices import is_on_cuda, pieces_on_cuda
+from kernels.class_rows import ClassRows, rows_where_scores_are
+from kernels.devices import is_on_cuda
 from kernels.inputs import Rows, check_class_rows
 from kernels.moments import RowMoments
 from kernels.value_tally import ValueTally, empty, merge, value_tally, with_all_windows
 
 BLOCK_ROWS = 1 << 22  # read at once: 32 bytes a row
+CUDA_BLOCK_ROWS = 1 << 26  # some 100 bytes a row on the card: blocks follow each other, and smaller ones are too few threads at a time
 COPIES_BYTES = 1 << 28  # of all threads' confusion tables; larger ones get fewer threads
-MAX_CUDA_PIECES = 256
 
 
 @dataclass(frozen=True)
@@ -84,32 +85,56 @@ def _count_pairs(
             counts[np.uintp(int(slice_ids[row, column]) * n_windows + window), label, decided] += 1
 
 
+@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+def _slot(
+    row: int,
+    column: int,
+    labels: NDArray[np.int32],
+    predicted: NDArray[np.int32],
+    slice_ids: NDArray[Any],
+    window_ids: NDArray[np.int32],
+    n_windows: int,
+    n_classes: int,
+) -> int:
+    """Return the word of the flat confusion tables that a row counts in, as `count_on_cuda` asks for it; below 0 for a row that is skipped."""
+    if predicted[row] < 0:
+        return -1
+    cell = int(slice_ids[row, column]) * n_windows + (int(window_ids[row]) if n_windows > 1 else 0)
+    slot: int = (cell * n_classes + int(labels[row])) * n_classes + int(predicted[row])
+    return slot
+
+
 class _Confusion:
-    """Confusion tables that threads fill, each its own: integers add in any order."""
+    """Confusion tables that threads fill, each its own, and a card's threads all one: integers add in any order."""
 
     def __init__(self, n_cells: int, n_classes: int, n_windows: int, n_threads: int) -> None:
         shape = (n_cells, n_classes, n_classes)
         self.n_windows = n_windows
         affordable = max(1, COPIES_BYTES // max(8 * n_cells * n_classes * n_classes, 1))
-        self.n_copies, self.n_pieces_on_cuda = min(n_threads, affordable), min(MAX_CUDA_PIECES, affordable)
+        self.n_copies = min(n_threads, affordable)
         self.copies = [np.zeros(shape, np.int64) for _ in range(self.n_copies)]
 
-    def add(self, rows: Rows, predicted: NDArray[np.int32]) -> None:
+    def add(self, rows: Rows, predicted: Any) -> None:
         """Add the rows of a block."""
-        on_cuda = is_on_cuda(rows.labels)
-        n_pieces = self.n_pieces_on_cuda if on_cuda else self.n_copies
-        cuts = [rows.n_rows * piece // n_pieces for piece in range(n_pieces + 1)]
         arguments = (rows.labels, predicted, rows.slice_ids, rows.window_ids, self.n_windows)
-        if on_cuda:
-            for table in pieces_on_cuda(_count_pairs, cuts, (0, rows.n_columns), arguments, np.zeros_like(self.copies[0])):
-                self.copies[0] += table
+        if is_on_cuda(rows.labels):
+            self.copies = [self._counted_on_cuda(rows, arguments)]
             return
+        cuts = [rows.n_rows * piece // self.n_copies for piece in range(self.n_copies + 1)]
 
         def fill(piece: int) -> None:
             _count_pairs(cuts[piece], cuts[piece + 1], 0, rows.n_columns, *arguments, self.copies[piece])
 
         for _ in run_in_order(fill, self.n_copies, self.n_copies):
             pass
+
+    def _counted_on_cuda(self, rows: Rows, arguments: tuple[Any, ...]) -> NDArray[np.int64]:
+        from kernels.cuda_counts import count_on_cuda
+        from kernels.device_sort import column_spans
+
+        n_classes = self.copies[0].shape[1]
+        spans = column_spans(rows.slice_ids) * (self.n_windows * n_classes * n_classes)
+        return count_on_cuda(_slot, rows.n_rows, spans, (*arguments, n_classes), self.copies[0])
 
     def total(self) -> NDArray[np.int64]:
         """Return the counts of all threads, windows folded."""
@@ -121,7 +146,7 @@ class _Confusion:
 
 def _blocks(rows: Rows) -> Iterator[Rows]:
     """Yield consecutive rows, a block at a time."""
-    starts = starts_of_pieces(rows.n_rows, BLOCK_ROWS)
+    starts = starts_of_pieces(rows.n_rows, CUDA_BLOCK_ROWS if is_on_cuda(rows.labels) else BLOCK_ROWS)
     for start, stop in itertools.pairwise(starts):
         windows = rows.window_ids if rows.window_ids.shape[0] == 0 else rows.window_ids[start:stop]
         yield Rows(rows.scores[start:stop], rows.labels[start:stop], rows.slice_ids[start:stop], windows, stop - start, rows.n_columns)
@@ -129,15 +154,15 @@ def _blocks(rows: Rows) -> Iterator[Rows]:
 
 def _add_block(
     block: Rows,
-    values: list[NDArray[np.float64]],
-    categories: NDArray[Any],
+    values: list[Any],
+    categories: Any,
     n_categories: int,
     n_slices: int,
     n_windows: int,
     n_threads: int,
 ) -> ValueTally:
     windows = block.window_ids if n_windows > 1 else None
-    columns = np.stack(values, axis=1)
+    columns = library_of(values[0]).xp.stack(values, axis=1)
     codes = categories.astype(np.int32)
     return value_tally(columns, codes, block.slice_ids, windows, n_slices, n_windows, n_categories, n_threads=n_threads)
 
@@ -171,9 +196,9 @@ def class_tally(
     confusion = _Confusion(n_cells, int(scores.shape[1]), n_windows, threads)
     tally = empty(n_cells, 2, 2)
     for block in _blocks(rows):
-        read = class_rows(block.scores, block.labels, n_threads=threads)
+        read = rows_where_scores_are(block.scores, block.labels, n_threads=threads)
         confusion.add(block, read.predicted)
-        hits = np.where(read.rank < 0, -1, read.rank < top_k)
+        hits = library_of(read.rank).xp.where(read.rank < 0, -1, read.rank < top_k)
         tally = merge(tally, _add_block(block, [read.log_loss, read.brier], hits, 2, n_slices, n_windows, threads))
     return ClassTally(confusion.total(), tally.counts[:, 1].copy(), *tally.moments)
 
@@ -216,15 +241,15 @@ def paired_class_tally(
     threads = thread_count(n_threads)
     tally = empty(n_slices * n_windows, 16, 4)
     for block, other_block in zip(_blocks(rows), _blocks(other), strict=True):
-        a = class_rows(block.scores, block.labels, n_threads=threads)
-        b = class_rows(other_block.scores, block.labels, n_threads=threads)
+        a = rows_where_scores_are(block.scores, block.labels, n_threads=threads)
+        b = rows_where_scores_are(other_block.scores, block.labels, n_threads=threads)
         values = [a.log_loss, a.brier, b.log_loss - a.log_loss, b.brier - a.brier]
         tally = merge(tally, _add_block(block, values, _pair_category(a, b, top_k), 16, n_slices, n_windows, threads))
     cells = tally.counts.reshape(-1, 2, 2, 2, 2)
     return PairedClassTally(cells.sum(axis=(3, 4)), cells.sum(axis=(1, 2)), *tally.moments)
 
 
-def _pair_category(a: ClassRows, b: ClassRows, top_k: int) -> NDArray[np.int64]:
+def _pair_category(a: ClassRows, b: ClassRows, top_k: int) -> Any:
     """Return which of the 16 [champion right, challenger right, champion in top k, challenger in top k] a row is; -1 skipped."""
     category = 8 * (a.rank == 0) + 4 * (b.rank == 0) + 2 * (a.rank < top_k) + (b.rank < top_k)
-    return np.asarray(np.where((a.rank < 0) | (b.rank < 0), -1, category), np.int64)
+    return library_of(category).xp.where((a.rank < 0) | (b.rank < 0), -1, category)

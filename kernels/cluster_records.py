@@ -1,4 +1,4 @@
-"""The record of a cell that `cluster_tally` fills, and the two rules that fill it: rows alone, and rows ordered by cluster.
+"""The record of a cell that `cluster_tally` fills, the two rules that fill it (rows alone, and rows ordered by cluster), and their merge.
 
 A record is float64: number of clusters, totals, the upper triangle of cross a line at a time; and, with clusters, the totals of the
 cluster at hand and the link to the next cell that it has touched.
@@ -172,3 +172,10 @@ def add_clusters(
             if i + 1 == stop or clusters[i + 1] != clusters[i]:
                 _flush(records, head, n_categories + values.shape[1])
                 head = END
+
+
+@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+def add_words(piece: int, cell: int, record: NDArray[np.float64], total: NDArray[np.float64], n_words: int) -> None:
+    """Merge the record of a cell's next piece into its total: the words that are added up."""
+    for word in range(n_words):
+        total[np.uintp(word)] += record[np.uintp(word)]

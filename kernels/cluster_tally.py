@@ -6,13 +6,15 @@ Contract
 values float64 [k, n_values]. rows intp [n_counted], those that count; weights float64 [n_rows], finite and at least 0, a row of weight 0
 being no row; cluster_ids int64 [n_rows]; slice_ids and window_ids as in `slice_tally`. A value that is NaN or infinite makes the totals of
 its cells so. No rows: zeros. Ids outside the grid, a category that is not below n_categories, a weight below 0: ValueError (CPU).
-Memory of the components is that of 32,768 rows a thread, or of the largest cluster where that is larger (on CUDA, of 64 pieces).
+Memory of the components is that of 32,768 rows a thread, or of the largest cluster where that is larger; on CUDA it is at most 2 GiB and a
+quarter of what is free, or that of one piece.
 Agreement: n_clusters *exact* for any row order, threads and device, so are totals of categories without weights. Other sums: the same
 bits for any number of threads; between row orders and devices *close*, rtol 1e-9 (summation order). `cross` is exactly symmetric.
 """
 
 from __future__ import annotations
 
+import bisect
 import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -21,15 +23,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kernels.chunks import run_in_order, starts_of_pieces, tally_chunk_rows, thread_count
-from kernels.cluster_records import add_clusters, add_rows, n_words
-from kernels.devices import is_on_cuda, run_on_cuda, to_host
+from kernels.chunks import cuda_chunk_rows, run_in_order, starts_of_pieces, tally_chunk_rows, thread_count
+from kernels.cluster_records import add_clusters, add_rows, add_words, n_words
+from kernels.devices import free_bytes, is_on_cuda, merged_on_cuda, to_host
 from kernels.rank_sum import ready_ids
 
 Components = Callable[[NDArray[np.intp]], tuple[Any, Any]]
 BLOCK_ROWS = 1 << 15  # whose components are asked for at once: 8 values of them (2 MiB) stay in an L2 cache
 TABLES_BYTES = 1 << 30  # of all threads' tables; larger ones get fewer threads
-CUDA_PIECES = 64  # pieces whose components are on the device at once
+CUDA_BYTES = 1 << 31  # of rows, clusters and components that are on a card at once: some 50 million rows of two values
+CUDA_SHARE = 0.25  # of its free memory that they take at most: tables of pieces take half
 
 
 @dataclass(frozen=True)
@@ -66,10 +69,10 @@ class _Work:
     def rule(self) -> Any:
         return add_clusters if self.clusters.size else add_rows
 
-    def tables(self, *shape: int) -> NDArray[np.float64]:
+    def tables(self) -> NDArray[np.float64]:
         """Return empty records."""
         of_a_cluster = self.n_categories + self.n_values + 1 if self.clusters.size else 0
-        return np.zeros((*shape, self.n_cells, self.n_words + of_a_cluster))
+        return np.zeros((self.n_cells, self.n_words + of_a_cluster))
 
     def arguments(self, start: int, stop: int) -> tuple[Any, ...]:
         """Return what the rule takes for these of the rows, after their components were asked for."""
@@ -117,14 +120,12 @@ def cuts_between_clusters(clusters: NDArray[np.int64], rows_per_piece: int) -> l
 
 
 def _filled(work: _Work, n_threads: int) -> Iterator[NDArray[np.float64]]:
-    """Yield the records of each piece, in the order of the pieces."""
-    rows_per_piece = tally_chunk_rows(work.n_cells)
-    of_rows = starts_of_pieces(work.rows.size, rows_per_piece)
-    starts = cuts_between_clusters(work.clusters, rows_per_piece) if work.clusters.size else of_rows
-    affordable = max(1, TABLES_BYTES // max(8 * work.n_cells * work.n_words, 1))
+    """Yield the records of each piece, in the order of the pieces; from a card one, into which they were added there in that order."""
     if is_on_cuda(work.shared[1]):
-        yield from _filled_on_cuda(work, starts, min(CUDA_PIECES, affordable))
+        yield _filled_on_cuda(work)
         return
+    starts = _starts(work, tally_chunk_rows(work.n_cells))
+    affordable = max(1, TABLES_BYTES // max(8 * work.n_cells * work.n_words, 1))
 
     def fill(piece: int) -> NDArray[np.float64]:
         start, stop = starts[piece], starts[piece + 1]
@@ -138,14 +139,25 @@ def _filled(work: _Work, n_threads: int) -> Iterator[NDArray[np.float64]]:
     yield from run_in_order(fill, len(starts) - 1, min(n_threads, affordable))
 
 
-def _filled_on_cuda(work: _Work, starts: list[int], n_pieces: int) -> Iterator[NDArray[np.float64]]:
-    """Yield the records of each piece; `n_pieces` of them are filled at once."""
-    n_columns = int(work.shared[1].shape[1])
-    for first in range(0, len(starts) - 1, n_pieces):
-        some = starts[first : first + n_pieces + 1]
-        tables = work.tables(len(some) - 1)
-        arguments = work.arguments(some[0], some[-1])
-        yield from run_on_cuda(work.rule(), [start - some[0] for start in some], (0, n_columns), arguments, tables)
+def _starts(work: _Work, rows_per_piece: int) -> list[int]:
+    return cuts_between_clusters(work.clusters, rows_per_piece) if work.clusters.size else starts_of_pieces(work.rows.size, rows_per_piece)
+
+
+def _filled_on_cuda(work: _Work) -> NDArray[np.float64]:
+    """Return the records of all rows; components of as many pieces as fit are on the card at once, which changes no bit."""
+    n_columns, empty = int(work.shared[1].shape[1]), work.tables()
+    starts = _starts(work, cuda_chunk_rows(work.n_cells, n_columns, empty.shape[1]))
+    bytes_per_row = 8 * (3 + work.n_values)  # number, cluster, two categories, values
+    at_once = int(min(CUDA_BYTES, CUDA_SHARE * free_bytes())) // bytes_per_row
+    total = np.zeros((work.n_cells, work.n_words))
+    first = 0
+    while first < len(starts) - 1:
+        last = max(bisect.bisect_right(starts, starts[first] + at_once) - 1, first + 1)
+        own = [start - starts[first] for start in starts[first : last + 1]]
+        arguments = work.arguments(starts[first], starts[last])
+        total = merged_on_cuda(work.rule(), add_words, own, (0, n_columns), arguments, empty, total, (work.n_words,))
+        first = last
+    return total
 
 
 def _ready_weights(weights: Any, n_rows: int) -> Any:

@@ -8,13 +8,14 @@ by atomics in global memory. Integers add in any order: either way the counts ar
 from __future__ import annotations
 
 import functools
+from collections import deque
 from typing import Any
 
 import numpy as np
 from numba import cuda, int32
 from numpy.typing import NDArray
 
-from kernels.devices import MAX_BLOCKS, as_argument, check_cells, check_fits, to_device, to_host
+from kernels.devices import MAX_BLOCKS, RUNNING_WAVES, as_argument, check_cells, check_fits, stream_at, to_device, to_host, wait_for_copies
 
 SHARED_BYTES = 48 * 1024  # CUDA C++ Programming Guide, "Maximum amount of shared memory per thread block" without opting in
 THREADS_PER_BLOCK = 256
@@ -78,10 +79,8 @@ def fits_shared(n_words: int) -> bool:
     return 4 * n_words <= SHARED_BYTES
 
 
-def count_on_cuda(
-    slot: Any, n_rows: int, spans: NDArray[np.int64], arguments: tuple[Any, ...], table: NDArray[np.int64]
-) -> NDArray[np.int64]:
-    """Add the rows to a table of counts on the device, and return it on the host.
+class RunningCounts:
+    """Adds rows to a table of counts on the device as they become complete; `add` only launches, `finish` waits.
 
     Parameters
     ----------
@@ -90,6 +89,8 @@ def count_on_cuda(
     spans : int64 [n_columns, 2], the first word that a column can count in and the one after its last
     arguments : what the rule takes after row and column
     table : int64, any shape
+    stream : int, optional
+        Address of the stream on which rows are counted, ordered behind them by the caller. None: all rows are there.
 
     Raises
     ------
@@ -98,21 +99,71 @@ def count_on_cuda(
     ValueError
         There are more pieces of rows than a grid has blocks, or cells beyond int32.
     """
-    check_cells(int(table.shape[0]))
-    n_pieces = (n_rows + PIECE_ROWS - 1) // PIECE_ROWS
-    if n_pieces > MAX_BLOCKS:
-        raise ValueError(f"{n_rows:,} rows; a grid counts {MAX_BLOCKS * PIECE_ROWS:,}: count them in batches")
-    if n_pieces == 0:
-        return table
-    check_fits("the table of counts", table.nbytes)
-    counted = to_device(np.ascontiguousarray(table).reshape(-1))
-    starts = to_device(np.minimum(np.arange(n_pieces + 1, dtype=np.int64) * PIECE_ROWS, n_rows))
-    on_device = tuple(as_argument(value) for value in arguments)
-    for column, (first, stop) in enumerate(spans.tolist()):
-        n_words = stop - first
-        if fits_shared(n_words):
-            shape = n_pieces, THREADS_PER_BLOCK, 0, 4 * n_words
-            shared_counts_of(slot)[shape](starts, column, first, n_words, on_device, counted)
-        else:
-            global_counts_of(slot)[n_pieces, THREADS_PER_BLOCK](starts, column, on_device, counted)
-    return to_host(counted).reshape(table.shape)
+
+    def __init__(
+        self,
+        slot: Any,
+        n_rows: int,
+        spans: NDArray[np.int64],
+        arguments: tuple[Any, ...],
+        table: NDArray[np.int64],
+        stream: int | None = None,
+    ) -> None:
+        check_cells(int(table.shape[0]))
+        n_pieces = (n_rows + PIECE_ROWS - 1) // PIECE_ROWS
+        if n_pieces > MAX_BLOCKS:
+            raise ValueError(f"{n_rows:,} rows; a grid counts {MAX_BLOCKS * PIECE_ROWS:,}: count them in batches")
+        self._table, self._waves = table, deque[tuple[int, int]]()
+        self._counted: Any = None
+        if n_pieces == 0:
+            return
+        check_fits("the table of counts", table.nbytes)
+        self._slot, self._spans, self._n_rows = slot, spans.tolist(), n_rows
+        self._stream = stream_at(stream or 0)
+        self._counted = to_device(np.ascontiguousarray(table).reshape(-1))
+        self._starts = to_device(np.minimum(np.arange(n_pieces + 1, dtype=np.int64) * PIECE_ROWS, n_rows))
+        self._arguments = tuple(as_argument(value) for value in arguments)
+        at_once = n_pieces if stream is None else -(-n_pieces // RUNNING_WAVES)
+        self._waves.extend((first, min(first + at_once, n_pieces)) for first in range(0, n_pieces, at_once))
+        if stream is not None:
+            wait_for_copies()
+
+    def add(self, stop_row: int) -> None:
+        """Launch the waves whose rows are all below `stop_row`: on the stream, what made these rows has gone before."""
+        while self._waves and min(self._waves[0][1] * PIECE_ROWS, self._n_rows) <= stop_row:
+            first, stop = self._waves.popleft()
+            self._launch(self._starts[first : stop + 1], stop - first)
+
+    def _launch(self, starts: Any, n_blocks: int) -> None:
+        for column, (first, stop) in enumerate(self._spans):
+            n_words = stop - first
+            grid = n_blocks, THREADS_PER_BLOCK, self._stream
+            if fits_shared(n_words):
+                shared_counts_of(self._slot)[*grid, 4 * n_words](starts, column, first, n_words, self._arguments, self._counted)
+            else:
+                global_counts_of(self._slot)[grid](starts, column, self._arguments, self._counted)
+
+    def finish(self) -> NDArray[np.int64]:
+        """Wait for the last row, and return the table on the host.
+
+        Raises
+        ------
+        ValueError
+            Rows are missing.
+        """
+        if self._waves:
+            raise ValueError(f"{self._waves[0][0] * PIECE_ROWS:,} of {self._n_rows:,} rows were counted; add all of them, then finish")
+        if self._counted is None:
+            return self._table
+        if self._stream:
+            self._stream.synchronize()
+        return to_host(self._counted).reshape(self._table.shape)
+
+
+def count_on_cuda(
+    slot: Any, n_rows: int, spans: NDArray[np.int64], arguments: tuple[Any, ...], table: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """Add rows that are all there to a table of counts on the device, and return it on the host. As `RunningCounts`."""
+    running = RunningCounts(slot, n_rows, spans, arguments, table)
+    running.add(n_rows)
+    return running.finish()

@@ -5,36 +5,16 @@ Every function is array code that NumPy runs too. Arrays of the CUDA simulator a
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from kernels.devices import check_fits, is_on_cuda, to_device, to_host
+from kernels.array_library import library_of
+from kernels.devices import check_fits, is_on_cuda
 from kernels.score_order import POSITIVE_BIT, ROW_MASK, START_BIT
 
 ORDER_BYTES_PER_ROW = 40  # keys, rows, packed words and the sort's second buffer, before any of them is let go
-
-
-class _Library(NamedTuple):
-    """The array library that works on an array, the array as that library has it, and the way back to where it came from."""
-
-    xp: Any
-    array: Any
-    back: Any
-
-
-def _same(array: Any) -> Any:
-    return array
-
-
-def library_of(array: Any) -> _Library:
-    """Return CuPy for an array of a card, NumPy for one of the host or of the simulator."""
-    if hasattr(array, "__cuda_array_interface__"):
-        import cupy
-
-        return _Library(cupy, cupy.asarray(array), _same)
-    return _Library(np, to_host(array), to_device) if is_on_cuda(array) else _Library(np, array, _same)
 
 
 def order_of_scores(scores: Any, labels: Any) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections import deque
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,6 +12,9 @@ from numpy.typing import NDArray
 
 # Half of the free memory for the tables of a wave: what else a card holds (another library's pool, the kernels' own stacks) is not known here.
 WAVE_SHARE = 0.5
+# While scores are still being made a wave takes less: the model's own memory grows beside it. An eighth of the pieces a wave leaves an eighth
+# for the time after scoring, and enough threads at a time: a wave a batch would be a few threads each, one after the other.
+RUNNING_SHARE, RUNNING_WAVES = 0.125, 8
 MAX_BLOCKS = 2**31 - 1  # of a grid in x: CUDA C++ Programming Guide, table "Technical Specifications per Compute Capability"
 MAX_CELLS = 2**31 - 1  # slice ids are int32 at most
 
@@ -61,6 +65,15 @@ def free_bytes() -> float:
     return float(cuda.current_context().get_memory_info().free)
 
 
+def release() -> None:
+    """Give memory whose arrays are gone back to the card now: Numba keeps some of it for later, which looks taken to every other library."""
+    from numba import cuda
+
+    pending = getattr(cuda.current_context(), "deallocations", None)  # the simulator keeps none
+    if pending is not None:
+        pending.clear()
+
+
 def check_fits(what: str, n_bytes: int) -> None:
     """Raise CardMemoryError unless so many bytes are free on the card."""
     free = free_bytes()
@@ -71,10 +84,15 @@ def check_fits(what: str, n_bytes: int) -> None:
         )
 
 
-def waves_of(n_pieces: int, n_columns: int, table_bytes: int) -> list[tuple[int, int]]:
+def waves_of(n_pieces: int, n_columns: int, table_bytes: int, share: float = WAVE_SHARE, n_waves: int = 1) -> list[tuple[int, int]]:
     """Return the waves [first, stop) in which pieces are run, so that their tables fit and the grid is one that CUDA takes.
 
     What pieces leave is read in their order, so that no result depends on the waves.
+
+    Parameters
+    ----------
+    share : of the free memory that the tables of a wave may take
+    n_waves : at least so many, as far as there are pieces
 
     Raises
     ------
@@ -89,10 +107,10 @@ def waves_of(n_pieces: int, n_columns: int, table_bytes: int) -> list[tuple[int,
     if by_grid == 0:
         raise ValueError(f"{n_columns:,} columns; a grid of threads has {MAX_BLOCKS * THREADS_PER_BLOCK:,}: slice by fewer columns")
     free = free_bytes()
-    if table_bytes > free * WAVE_SHARE:
-        check_fits("the table of one piece of the rows", int(table_bytes / WAVE_SHARE))
-    by_memory = n_pieces if free == np.inf or table_bytes == 0 else int(free * WAVE_SHARE) // table_bytes
-    at_once = max(min(n_pieces, by_grid, by_memory), 1)
+    if table_bytes > free * share:
+        check_fits("the table of one piece of the rows", int(table_bytes / share))
+    by_memory = n_pieces if free == np.inf or table_bytes == 0 else int(free * share) // table_bytes
+    at_once = max(min(-(-n_pieces // n_waves), by_grid, by_memory), 1)
     return [(first, min(first + at_once, n_pieces)) for first in range(0, n_pieces, at_once)]
 
 
@@ -116,12 +134,28 @@ def n_blocks_of(n_threads: int, threads_per_block: int) -> int:
     return (n_threads + threads_per_block - 1) // threads_per_block
 
 
-def _launch(rule: Any, starts: NDArray[np.int64], columns: tuple[int, int], on_device: tuple[Any, ...], tables: Any) -> None:
+def stream_at(address: int) -> Any:
+    """Return Numba's handle of the stream at an address; 0 is the default stream."""
+    if address == 0:
+        return 0
+    from numba import cuda
+
+    return cuda.external_stream(address)
+
+
+def wait_for_copies() -> None:
+    """Return when what was sent is there: a copy on the default stream may return before, and a stream that does not wait for it could overtake it."""
+    from numba import cuda
+
+    cuda.synchronize()
+
+
+def _launch(rule: Any, starts: Any, columns: tuple[int, int], on_device: tuple[Any, ...], tables: Any, stream: Any = 0) -> None:
     from kernels.cuda_launch import THREADS_PER_BLOCK, kernel_of
 
     n_columns = columns[1] - columns[0]
     n_blocks = n_blocks_of((len(starts) - 1) * n_columns, THREADS_PER_BLOCK)
-    kernel_of(rule)[n_blocks, THREADS_PER_BLOCK](to_device(starts), columns[0], n_columns, on_device, tables)
+    kernel_of(rule)[n_blocks, THREADS_PER_BLOCK, stream](starts, columns[0], n_columns, on_device, tables)
 
 
 def run_on_cuda(rule: Any, starts: list[int], columns: tuple[int, int], arguments: tuple[Any, ...], tables: NDArray[Any]) -> NDArray[Any]:
@@ -150,27 +184,39 @@ def run_on_cuda(rule: Any, starts: list[int], columns: tuple[int, int], argument
     for first, stop in waves:
         some = buffer[: stop - first]
         some.copy_to_device(np.ascontiguousarray(tables[first:stop]))
-        _launch(rule, borders[first : stop + 1], columns, on_device, some)
+        _launch(rule, to_device(borders[first : stop + 1]), columns, on_device, some)
         filled[first:stop] = to_host(some)
     return filled
 
 
-def _device_waves(
-    rule: Any, starts: list[int], columns: tuple[int, int], arguments: tuple[Any, ...], empty: NDArray[Any]
-) -> Iterator[tuple[int, int, Any]]:
-    """Yield the pieces [first, stop) of each wave with their filled tables [n, *empty.shape] on the device."""
-    from kernels.cuda_launch import MAX_FILL_BLOCKS, THREADS_PER_BLOCK, fill_tables
+class _Pieces:
+    """What the pieces need on the card, sent once; after that a wave is launches alone, which wait for nothing on the host.
 
-    borders, on_device = np.array(starts, np.int64), tuple(as_argument(value) for value in arguments)
-    flat = to_device(np.ascontiguousarray(empty).reshape(-1))
-    waves = waves_of(len(starts) - 1, columns[1] - columns[0], empty.nbytes)
-    buffer = device_empty((waves[0][1], empty.size), empty.dtype)
-    for first, stop in waves:
-        tables = buffer[: stop - first]
-        fill_tables[min(n_blocks_of(empty.size, THREADS_PER_BLOCK), MAX_FILL_BLOCKS), THREADS_PER_BLOCK](flat, tables)
-        shaped = tables.reshape(stop - first, *empty.shape)
-        _launch(rule, borders[first : stop + 1], columns, on_device, shaped)
-        yield first, stop, shaped
+    `stream` is None where all rows are there, else the address of the stream on which pieces are run while rows are still being made.
+    """
+
+    def __init__(
+        self, rule: Any, starts: list[int], columns: tuple[int, int], arguments: tuple[Any, ...], empty: NDArray[Any], stream: int | None
+    ) -> None:
+        self._rule, self._columns, self._shape = rule, columns, empty.shape
+        self.stream = stream_at(stream or 0)
+        self._arguments = tuple(as_argument(value) for value in arguments)
+        self._starts = to_device(np.array(starts, np.int64))
+        self._empty = to_device(np.ascontiguousarray(empty).reshape(-1))
+        limits = (WAVE_SHARE, 1) if stream is None else (RUNNING_SHARE, RUNNING_WAVES)
+        self.waves = waves_of(len(starts) - 1, columns[1] - columns[0], empty.nbytes, *limits)
+        self._buffer = device_empty((self.waves[0][1], empty.size), empty.dtype)  # one for all waves, which follow each other on one stream
+
+    def run(self, first: int, stop: int) -> Any:
+        """Start the pieces [first, stop) of a wave, and return their tables [n, *empty.shape] on the card, which the next wave overwrites."""
+        from kernels.cuda_launch import MAX_FILL_BLOCKS, THREADS_PER_BLOCK, fill_tables
+
+        tables = self._buffer[: stop - first]
+        n_blocks = min(n_blocks_of(self._empty.size, THREADS_PER_BLOCK), MAX_FILL_BLOCKS)
+        fill_tables[n_blocks, THREADS_PER_BLOCK, self.stream](self._empty, tables)
+        shaped = tables.reshape(stop - first, *self._shape)
+        _launch(self._rule, self._starts[first : stop + 1], self._columns, self._arguments, shaped, self.stream)
+        return shaped
 
 
 def pieces_on_cuda(
@@ -180,8 +226,85 @@ def pieces_on_cuda(
     if len(starts) < 2 or columns[1] == columns[0] or empty.size == 0:
         yield from (empty for _ in starts[1:])
         return
-    for _, _, tables in _device_waves(rule, starts, columns, arguments, empty):
-        yield from to_host(tables)
+    pieces = _Pieces(rule, starts, columns, arguments, empty, None)
+    for first, stop in pieces.waves:
+        yield from to_host(pieces.run(first, stop))
+
+
+class RunningMerge:
+    """Runs a rule over pieces whose rows become complete one after the other, and merges their tables on the card in the order of the pieces.
+
+    Everything is sent and allocated when it is made. `add` only launches, so that it may be called while other streams work; `finish` waits. A
+    thread merges one cell, piece by piece: the same data and grid give the same bits however many waves and calls of `add` there were.
+
+    Parameters
+    ----------
+    rule, starts, columns, arguments : as in `run_on_cuda`
+    merge : a compiled CPU function (piece, cell, record, total, *more)
+    empty : [n_cells, n_words], what every piece begins with
+    total : [n_cells, n_total_words], what merging begins with
+    more : at least one further argument of `merge`
+    stream : int, optional
+        Address of the stream on which the pieces are run, ordered behind the rows by the caller. None: all rows are there, and the waves
+        take half of the free memory; else an eighth of it, and of the pieces.
+
+    Raises
+    ------
+    CardMemoryError
+        The table of one piece does not fit.
+    ValueError
+        There are cells beyond int32, or more columns than a grid has threads.
+    """
+
+    def __init__(
+        self,
+        rule: Any,
+        merge: Any,
+        starts: list[int],
+        columns: tuple[int, int],
+        arguments: tuple[Any, ...],
+        empty: NDArray[Any],
+        total: NDArray[Any],
+        more: tuple[Any, ...],
+        stream: int | None = None,
+    ) -> None:
+        check_cells(len(empty))
+        self._merge, self._starts, self._total = merge, starts, total
+        self._waves = deque[tuple[int, int]]()
+        self._merged: Any = None
+        if len(starts) < 2 or columns[1] == columns[0] or len(empty) == 0:
+            return
+        self._pieces = _Pieces(rule, starts, columns, arguments, empty, stream)
+        self._more, self._merged = tuple(as_argument(value) for value in more), to_device(total)
+        self._waves.extend(self._pieces.waves)
+        if stream is not None:
+            wait_for_copies()
+
+    def add(self, stop_row: int) -> None:
+        """Launch the waves whose rows are all below `stop_row`: on the stream, what made these rows has gone before."""
+        from kernels.cuda_launch import THREADS_PER_BLOCK, fold_of
+
+        while self._waves and self._starts[self._waves[0][1]] <= stop_row:
+            first, stop = self._waves.popleft()
+            tables = self._pieces.run(first, stop)
+            n_blocks = n_blocks_of(len(self._merged), THREADS_PER_BLOCK)
+            fold_of(self._merge)[n_blocks, THREADS_PER_BLOCK, self._pieces.stream](first, tables, self._merged, self._more)
+
+    def finish(self) -> NDArray[Any]:
+        """Wait for the last piece, and return the merged table on the host.
+
+        Raises
+        ------
+        ValueError
+            Rows are missing.
+        """
+        if self._waves:
+            raise ValueError(f"{self._starts[self._waves[0][0]]:,} of {self._starts[-1]:,} rows were merged; add all of them, then finish")
+        if self._merged is None:
+            return self._total
+        if self._pieces.stream:
+            self._pieces.stream.synchronize()
+        return to_host(self._merged)
 
 
 def merged_on_cuda(
@@ -194,25 +317,7 @@ def merged_on_cuda(
     total: NDArray[Any],
     more: tuple[Any, ...],
 ) -> NDArray[Any]:
-    """Run the rule over pieces and merge their tables on the device, in the order of the pieces; return the merged one on the host.
-
-    A thread merges one cell, piece by piece, so that the same data and grid give the same bits however many waves there were.
-
-    Parameters
-    ----------
-    rule, starts, columns, arguments : as in `run_on_cuda`
-    merge : a compiled CPU function (piece, cell, record, total, *more)
-    empty : [n_cells, n_words], what every piece begins with
-    total : [n_cells, n_total_words], what merging begins with
-    more : at least one further argument of `merge`
-    """
-    check_cells(len(empty))
-    if len(starts) < 2 or columns[1] == columns[0] or len(empty) == 0:
-        return total
-    from kernels.cuda_launch import THREADS_PER_BLOCK, fold_of
-
-    on_device, merged = tuple(as_argument(value) for value in more), to_device(total)
-    n_blocks = n_blocks_of(len(empty), THREADS_PER_BLOCK)
-    for first, _, tables in _device_waves(rule, starts, columns, arguments, empty):
-        fold_of(merge)[n_blocks, THREADS_PER_BLOCK](first, tables, merged, on_device)
-    return to_host(merged)
+    """Run the rule over pieces that are all there and merge their tables on the device; return the merged one on the host. As `RunningMerge`."""
+    running = RunningMerge(rule, merge, starts, columns, arguments, empty, total, more)
+    running.add(starts[-1])
+    return running.finish()

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numba import njit
+from numba.extending import register_jitable
 from numpy.typing import NDArray
 
 
@@ -49,6 +50,29 @@ def moments_from_shifted(
     return RowMoments(n, mean, np.maximum(square - total * total / at_least_one, 0.0) * (n > 1))
 
 
+@register_jitable  # type: ignore[untyped-decorator]
+def add_shifted(
+    record: NDArray[np.float64], total: NDArray[np.float64], first: int, second: int, third: int, n_before: float, n_more: float
+) -> None:
+    """Merge the n_more > 0 rows of a record into a total of n_before rows: what `moments_from_shifted` and `merged_moments` do, of one value.
+
+    The words `first`, `second` and `third` of a record are shift, sum of (value - shift) and of its square; of a total they are mean, 0 and m2.
+    """
+    more = record[np.uintp(second)]
+    mean = record[np.uintp(first)] + more / n_more
+    m2 = record[np.uintp(third)] - more * more / n_more
+    if m2 < 0.0:  # NaN stays
+        m2 = 0.0
+    if n_before == 0.0:
+        total[np.uintp(first)] = mean
+        total[np.uintp(third)] = m2
+        return
+    share = n_more / (n_before + n_more)
+    delta = mean - total[np.uintp(first)]
+    total[np.uintp(first)] += delta * share
+    total[np.uintp(third)] += m2 + delta * delta * n_before * share
+
+
 @njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
 def merge_shifted(
     piece: int,
@@ -66,23 +90,21 @@ def merge_shifted(
     rows, and the words between are sums. The total has the mean in place of the shift, 0 in place of the sum and m2 in place of the
     squares, so that it is a record of the same rows itself; it begins with zeros.
     """
+    # Loops count from 0: from a bound that is not known the compiler of a card unrolls them, and keeps every address in registers.
     n_before, n_more = 0.0, 0.0
-    for word in range(first_counter, first_counter + n_counters):
+    for counter in range(n_counters):
+        word = np.uintp(first_counter + counter)
         n_before += total[word]
         n_more += record[word]
         total[word] += record[word]
     if n_more == 0.0:
         return
-    for word in range(first_value + 3 * n_values, first_counter):
-        total[word] += record[word]
-    share = n_more / (n_before + n_more)
-    for value in range(first_value, first_value + n_values):
-        more = record[value + n_values]
-        mean = record[value] + more / n_more
-        m2 = max(record[value + 2 * n_values] - more * more / n_more, 0.0) if n_more > 1.0 else 0.0
-        delta = mean - total[value]
-        total[value] = mean if n_before == 0.0 else total[value] + delta * share
-        total[value + 2 * n_values] += m2 + delta * delta * n_before * share
+    first_sum = first_value + 3 * n_values
+    for one in range(first_counter - first_sum):
+        total[np.uintp(first_sum + one)] += record[np.uintp(first_sum + one)]
+    for one in range(n_values):
+        value = first_value + one
+        add_shifted(record, total, value, value + n_values, value + 2 * n_values, n_before, n_more)
 
 
 def folded_windows(moments: RowMoments, n_windows: int) -> RowMoments:

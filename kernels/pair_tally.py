@@ -18,11 +18,12 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from kernels.chunks import run_in_order, starts_of_pieces, thread_count
-from kernels.devices import is_on_cuda, pieces_on_cuda
-from kernels.moments import RowMoments, merged_moments, moments_from_shifted
+from kernels.chunks import cuda_chunk_rows, run_in_order, starts_of_pieces, thread_count
+from kernels.devices import is_on_cuda, merged_on_cuda
+from kernels.moments import RowMoments, merge_shifted, merged_moments, moments_from_shifted
 
-N_RECORD = 4  # first loss, n, sum and sum of squares of (loss - first loss): half a cache line
+N_RECORD = 4  # first loss, sum and sum of squares of (loss - first loss), n, as `merge_shifted` has them: half a cache line
+_LAYOUT = (0, 1, 3, 1)
 # Rows that every table walks before the next table does: 2,048 losses (16 KiB), two columns of ids and a table of 100 cells
 # (3 KiB) stay in an L1 cache of 32 KiB while 20 columns of ids stay in L2.
 BLOCK_ROWS = 2048
@@ -71,12 +72,12 @@ def _add_rows(
                 cell = base + np.int64(category_ids[a, row]) * width + np.int64(category_ids[b, row]) * step
                 record = records[np.uintp(cell)]
                 loss = np.float64(losses[row])
-                if record[1] == 0.0:
+                if record[3] == 0.0:
                     record[0] = loss
                 shifted = loss - record[0]
-                record[1] += 1.0
-                record[2] += shifted
-                record[3] += shifted * shifted
+                record[1] += shifted
+                record[2] += shifted * shifted
+                record[3] += 1.0
         block = block_stop
 
 
@@ -135,18 +136,20 @@ def _frozen(array: NDArray[Any]) -> NDArray[Any]:
 
 
 def _filled_records(losses: Any, category_ids: Any, layout: PairTally, n_threads: int) -> Iterator[NDArray[np.float64]]:
-    """Yield the records of each chunk, in the order of the chunks."""
+    """Yield the records of each chunk, in the order of the chunks; from a card one, into which they were merged there in that order."""
     n_cells, n_tables = int(layout.first_cell[-1]), len(layout.first_column)
-    starts = starts_of_pieces(int(losses.shape[0]), chunk_rows(n_cells))
     tables = (layout.first_column, layout.second_column, layout.first_cell, layout.second_width)
     if is_on_cuda(losses):
-        yield from pieces_on_cuda(_add_rows, starts, (0, n_tables), (losses, category_ids, *tables), np.zeros((n_cells, N_RECORD)))
+        starts, none = starts_of_pieces(int(losses.shape[0]), cuda_chunk_rows(n_cells, n_tables)), np.zeros((n_cells, N_RECORD))
+        arguments = (losses, category_ids, *tables)
+        yield merged_on_cuda(_add_rows, merge_shifted, starts, (0, n_tables), arguments, none, none.copy(), _LAYOUT)
         return
-    arguments = [_frozen(array) for array in (losses, category_ids, *tables)]
+    starts = starts_of_pieces(int(losses.shape[0]), chunk_rows(n_cells))
+    frozen = [_frozen(array) for array in (losses, category_ids, *tables)]
 
     def fill(chunk: int) -> NDArray[np.float64]:
         records = np.zeros((n_cells, N_RECORD))
-        _add_rows(starts[chunk], starts[chunk + 1], 0, n_tables, *arguments, records)
+        _add_rows(starts[chunk], starts[chunk + 1], 0, n_tables, *frozen, records)
         return records
 
     yield from run_in_order(fill, len(starts) - 1, n_threads)
@@ -176,7 +179,7 @@ def pair_tally(losses: Any, category_ids: Any, widths: Sequence[int], *, pairs: 
     _check(losses, category_ids, widths)
     tally = layout = tables_of(widths, pairs=pairs)
     for records in _filled_records(losses, category_ids, layout, thread_count(n_threads)):
-        n = records[:, 1].astype(np.int64)
-        moments = moments_from_shifted(n, records[:, 0], records[:, 2], records[:, 3])
+        n = records[:, 3].astype(np.int64)
+        moments = moments_from_shifted(n, records[:, 0], records[:, 1], records[:, 2])
         tally = merge(tally, PairTally(layout.first_column, layout.second_column, layout.first_cell, layout.second_width, moments))
     return tally

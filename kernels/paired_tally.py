@@ -6,11 +6,12 @@ champion_scores, challenger_scores float32 [n_rows] in [0, 1]; labels, slice_ids
 another label, or with a NaN or out-of-range score of either, is skipped. No rows: zeros. Ids outside the grid: ValueError (CPU).
 Agreement: counts *exact* for any row order, batches, threads and device. Moments: the same bits for any number of threads;
 between batch splits, row orders and devices *close*, rtol 1e-9 (summation order, and the last bit of log).
+On a card rows may be counted while later scores are still being made (`RunningPairedTally`): the same bits.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +20,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from kernels.chunks import cuda_chunk_rows, run_in_order, starts_of_pieces, tally_chunk_rows, thread_count
-from kernels.devices import is_on_cuda, merged_on_cuda
+from kernels.devices import RunningMerge, is_on_cuda
 from kernels.inputs import Rows, check_rows
 from kernels.moments import RowMoments, folded_windows, merge_shifted, merged_moments, moments_from_shifted
 from kernels.row_losses import log_loss_of, squared_error_of
@@ -104,19 +105,32 @@ def _empty_records(n_cells: int) -> NDArray[np.float64]:
     return records
 
 
+def _merge_on_cuda(
+    champion: Rows, challenger_scores: Any, thresholds: tuple[float, float], n_cells: int, n_windows: int, stream: int | None
+) -> RunningMerge:
+    starts = starts_of_pieces(champion.n_rows, cuda_chunk_rows(n_cells))
+    layout = (0, N_VALUES, FIRST_COUNTER, 8)
+    records = _empty_records(n_cells), np.zeros((n_cells, N_RECORD))
+    arguments = _arguments(champion, challenger_scores, thresholds, n_windows)
+    return RunningMerge(_add_pairs, merge_shifted, starts, (0, champion.n_columns), arguments, *records, layout, stream)
+
+
+def _arguments(champion: Rows, challenger_scores: Any, thresholds: tuple[float, float], n_windows: int) -> tuple[Any, ...]:
+    limits = [float(np.float32(threshold)) for threshold in thresholds]
+    return (champion.scores, challenger_scores, champion.labels, champion.slice_ids, champion.window_ids, n_windows, *limits)
+
+
 def _filled_records(
     champion: Rows, challenger_scores: Any, thresholds: tuple[float, float], n_cells: int, n_windows: int, n_threads: int
 ) -> Iterator[NDArray[np.float64]]:
     """Yield the records of each chunk, in the order of the chunks; from a card one, into which they were merged there in that order."""
-    on_cuda = is_on_cuda(champion.scores)
-    starts = starts_of_pieces(champion.n_rows, cuda_chunk_rows(n_cells) if on_cuda else tally_chunk_rows(n_cells))
-    limits = [float(np.float32(threshold)) for threshold in thresholds]
-    arguments = (champion.scores, challenger_scores, champion.labels, champion.slice_ids, champion.window_ids, n_windows, *limits)
-    if on_cuda:
-        merged, layout = np.zeros((n_cells, N_RECORD)), (0, N_VALUES, FIRST_COUNTER, 8)
-        columns, empty_records = (0, champion.n_columns), _empty_records(n_cells)
-        yield merged_on_cuda(_add_pairs, merge_shifted, starts, columns, arguments, empty_records, merged, layout)
+    if is_on_cuda(champion.scores):
+        running = _merge_on_cuda(champion, challenger_scores, thresholds, n_cells, n_windows, None)
+        running.add(champion.n_rows)
+        yield running.finish()
         return
+    starts = starts_of_pieces(champion.n_rows, tally_chunk_rows(n_cells))
+    arguments = _arguments(champion, challenger_scores, thresholds, n_windows)
 
     def fill(chunk: int) -> NDArray[np.float64]:
         records = _empty_records(n_cells)
@@ -180,16 +194,61 @@ def paired_tally(
     >>> pairs.cells[0].tolist(), round(float(pairs.squared_error.mean[0]), 4)  # (0.36 - 0.01) / 2
     ([[[1, 0], [0, 0]], [[0, 0], [1, 0]]], 0.175)
     """
+    rows, challenger = _checked(champion_scores, challenger_scores, labels, slice_ids, window_ids, n_slices, n_windows)
+    n_cells, thresholds = n_slices * n_windows, (champion_threshold, challenger_threshold)
+    return _whole(_filled_records(rows, challenger, thresholds, n_cells, n_windows, thread_count(n_threads)), n_cells, n_windows)
+
+
+def _checked(
+    champion_scores: Any, challenger_scores: Any, labels: Any, slice_ids: Any, window_ids: Any, n_slices: int, n_windows: int
+) -> tuple[Rows, Any]:
     rows = check_rows(champion_scores, labels, slice_ids, window_ids, n_slices, n_windows)
     no_ids = slice_ids if is_on_cuda(slice_ids) else slice_ids[:, :0]  # checked above; on a card ids are not read
-    challenger = check_rows(challenger_scores, labels, no_ids, window_ids, n_slices, n_windows).scores
-    n_cells = n_slices * n_windows
+    return rows, check_rows(challenger_scores, labels, no_ids, window_ids, n_slices, n_windows).scores
+
+
+def _whole(chunks: Iterable[NDArray[np.float64]], n_cells: int, n_windows: int) -> PairedRows:
     pairs = empty(n_cells)
-    thresholds = (champion_threshold, challenger_threshold)
-    for records in _filled_records(rows, challenger, thresholds, n_cells, n_windows, thread_count(n_threads)):
+    for records in chunks:
         pairs = merge(pairs, _pairs_of_records(records))
     if n_windows > 1:
         by_window = pairs.cells.reshape(-1, n_windows, 2, 2, 2)
         by_window[:, 0] = by_window.sum(axis=1)
     moments = (pairs.champion_log_loss, pairs.champion_squared_error, pairs.log_loss, pairs.squared_error)
     return PairedRows(pairs.cells, *(folded_windows(values, n_windows) for values in moments))
+
+
+class RunningPairedTally:
+    """`paired_tally` where the challenger's scores are still being made on a card; the champion's are known.
+
+    Parameters
+    ----------
+    champion_scores, challenger_scores, labels, slice_ids, window_ids, n_slices, n_windows, champion_threshold, challenger_threshold :
+        as in `paired_tally`, on a card; the challenger's scores need not be made yet
+    stream : address of the stream on which rows are counted; the caller orders it behind the scores
+    """
+
+    def __init__(
+        self,
+        champion_scores: Any,
+        challenger_scores: Any,
+        labels: Any,
+        slice_ids: Any,
+        window_ids: Any,
+        n_slices: int,
+        n_windows: int,
+        champion_threshold: float,
+        challenger_threshold: float,
+        stream: int,
+    ) -> None:
+        rows, challenger = _checked(champion_scores, challenger_scores, labels, slice_ids, window_ids, n_slices, n_windows)
+        self._grid = n_slices * n_windows, n_windows
+        self._merge = _merge_on_cuda(rows, challenger, (champion_threshold, challenger_threshold), *self._grid, stream)
+
+    def add(self, stop_row: int) -> None:
+        """Launch what became complete: the scores of all rows below `stop_row` have gone before on the stream."""
+        self._merge.add(stop_row)
+
+    def finish(self) -> PairedRows:
+        """Wait, and return the tally of all rows; ValueError where rows are missing."""
+        return _whole([self._merge.finish()], *self._grid)

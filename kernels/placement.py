@@ -20,8 +20,9 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from kernels.chunks import run_in_order, tally_chunk_rows, thread_count
-from kernels.devices import is_on_cuda, run_on_cuda, to_device, to_host
+from kernels.chunks import cuda_chunk_rows, run_in_order, tally_chunk_rows, thread_count
+from kernels.devices import device_empty, is_on_cuda, merged_on_cuda, to_device, to_host
+from kernels.order_pieces import piece_at
 from kernels.rank_sum import ready_ids
 from kernels.score_order import POSITIVE_BIT, ROW_MASK, START_BIT, pieces_of_order
 
@@ -88,10 +89,16 @@ def _place(
     weights: NDArray[np.float64],
     whole: NDArray[np.float64],
     placement: NDArray[np.float64],
+    starts: NDArray[np.int64],
+    before: NDArray[np.float64],
     records: NDArray[np.float64],
 ) -> None:
-    """Place the rows of a piece of the order; `records` hold the weights before it, `whole` [n_cells, 2] those of all rows."""
+    """Place the rows of a piece of the order; `before` [n_pieces, n_cells, 2] are the weights before a piece, `whole` [n_cells, 2] all."""
     is_weighted = weights.shape[0] > 0
+    piece = np.uintp(piece_at(starts, start))
+    for one_cell in range(records.shape[0]):
+        records[np.uintp(one_cell), 0] = before[piece, np.uintp(one_cell), 0]
+        records[np.uintp(one_cell), 1] = before[piece, np.uintp(one_cell), 1]
     at = start
     while at < stop:
         end = at + 1
@@ -136,29 +143,76 @@ def _place(
         at = end
 
 
-def _run(
-    rule: Any, starts: list[int], column: int, arguments: tuple[Any, ...], tables: NDArray[np.float64], n_threads: int
+@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+def _merge_weights(piece: int, cell: int, record: NDArray[np.float64], total: NDArray[np.float64], before: NDArray[np.float64]) -> None:
+    """Keep the weights before a piece, and add those of the piece to the total."""
+    before[piece, cell, 0] = total[0]
+    before[piece, cell, 1] = total[1]
+    total[0] += record[0]
+    total[1] += record[1]
+
+
+@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+def _merge_placed(piece: int, cell: int, record: NDArray[np.float64], total: NDArray[np.float64], word: int) -> None:
+    total[0] += record[np.uintp(word)]
+
+
+def _filled(
+    rule: Any, starts: list[int], column: int, arguments: tuple[Any, ...], shape: tuple[int, int], n_threads: int
 ) -> Iterator[NDArray[np.float64]]:
-    """Yield the table of each piece, in order, after `rule` has filled it; `tables` [n_pieces, n_cells, n_words] are what it begins with."""
-    if is_on_cuda(arguments[0]):
-        yield from run_on_cuda(rule, starts, (column, column + 1), arguments, tables)
-        return
+    """Yield the records [n_cells, n_words] of each piece, in order, after `rule` has filled them."""
 
     def fill(piece: int) -> NDArray[np.float64]:
-        records: NDArray[np.float64] = tables[piece]
+        records = np.zeros(shape)
         rule(starts[piece], starts[piece + 1], column, column + 1, *arguments, records)
         return records
 
     yield from run_in_order(fill, len(starts) - 1, n_threads)
 
 
+def _placed(
+    starts: list[int], column: int, rows: tuple[Any, ...], n_cells: int, placement: NDArray[np.float64], n_threads: int
+) -> NDArray[np.float64]:
+    """Write the placements, and return the weights of both classes and the positives' weighted sum, float64 [3, n_cells]."""
+    before, whole, placed = np.zeros((len(starts) - 1, n_cells, 2)), np.zeros((n_cells, 2)), np.zeros(n_cells)
+    for piece, records in enumerate(_filled(_weigh, starts, column, rows, (n_cells, 2), n_threads)):
+        before[piece] = whole
+        whole += records
+    arguments = (*rows, whole, placement, np.array(starts, np.int64), before)
+    for records in _filled(_place, starts, column, arguments, (n_cells, N_RECORD), n_threads):
+        placed += records[:, 4]
+    return np.stack([*whole.T, placed])
+
+
+def _placed_on_cuda(starts: list[int], column: int, rows: tuple[Any, ...], n_cells: int, placement: Any) -> NDArray[np.float64]:
+    """Do what `_placed` does; what stands before a piece stays on the card."""
+    columns, before = (column, column + 1), device_empty((max(len(starts) - 1, 1), n_cells, 2), np.float64)
+    whole = merged_on_cuda(_weigh, _merge_weights, starts, columns, rows, np.zeros((n_cells, 2)), np.zeros((n_cells, 2)), (before,))
+    arguments = (*rows, whole, placement, np.array(starts, np.int64), before)
+    placed = merged_on_cuda(_place, _merge_placed, starts, columns, arguments, np.zeros((n_cells, N_RECORD)), np.zeros((n_cells, 1)), (4,))
+    return np.stack([*whole.T, placed[:, 0]])
+
+
 def _slices_of(slice_ids: Any, column: int) -> tuple[int, int]:
     """Return the first slice of a column, and how many numbers it spans."""
-    ids = to_host(slice_ids) if is_on_cuda(slice_ids) else slice_ids
-    if len(ids) == 0:
+    if int(slice_ids.shape[0]) == 0:
         return 0, 1
-    first = int(ids[:, column].min())
-    return first, int(ids[:, column].max()) - first + 1
+    if is_on_cuda(slice_ids):
+        from kernels.device_sort import column_spans
+
+        first, stop = column_spans(slice_ids)[column].tolist()
+        return first, stop - first
+    first = int(slice_ids[:, column].min())
+    return first, int(slice_ids[:, column].max()) - first + 1
+
+
+def _pieces(order: Any, n_cells: int) -> list[int]:
+    """Return the borders of pieces of the order, none of which splits a group of equal scores."""
+    if is_on_cuda(order):
+        from kernels.device_sort import group_borders
+
+        return group_borders(order, cuda_chunk_rows(n_cells, 1))
+    return pieces_of_order(order, tally_chunk_rows(n_cells))
 
 
 def placements(
@@ -203,20 +257,16 @@ def placements(
     slice_ids, window_ids = ready_ids(slice_ids, window_ids, n_slices, n_windows)
     first_slice, n_own_slices = _slices_of(slice_ids, column)
     n_own = n_own_slices * n_windows
-    starts = pieces_of_order(to_host(order) if is_on_cuda(order) else order, tally_chunk_rows(n_own))
+    starts = _pieces(order, n_own)
     rows = (order, slice_ids, window_ids, n_windows, first_slice, _ready_weights(weights))
-    before = np.zeros((len(starts) - 1, n_own, N_RECORD))
-    whole = np.zeros((n_own, 2))
-    for piece, records in enumerate(_run(_weigh, starts, column, rows, np.zeros((len(starts) - 1, n_own, 2)), n_threads)):
-        before[piece, :, :2] = whole
-        whole = whole + records
     placement: Any = np.zeros((int(slice_ids.shape[0]), 2 if n_windows > 1 else 1))
-    placement = to_device(placement) if is_on_cuda(order) else placement
-    placed = np.zeros(n_own)
-    for records in _run(_place, starts, column, (*rows, whole, placement), before, n_threads):
-        placed += records[:, 4]
+    if is_on_cuda(order):
+        placement = to_device(placement)
+        sums = _placed_on_cuda(starts, column, rows, n_own, placement)
+    else:
+        sums = _placed(starts, column, rows, n_own, placement, n_threads)
     out = np.zeros((3, n_cells))
-    out[:, first_slice * n_windows : first_slice * n_windows + n_own] = (*whole.T, placed)
+    out[:, first_slice * n_windows : first_slice * n_windows + n_own] = sums
     return Placements(to_host(placement) if is_on_cuda(placement) else placement, *out)
 
 

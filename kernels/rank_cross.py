@@ -70,13 +70,16 @@ def _cross_walk(
     slice_ids: NDArray[Any],
     window_ids: NDArray[np.int32],
     n_windows: int,
-    first_placed: int,
+    first_kept: int,
     placements: NDArray[np.uint32],
     piece_of_row: NDArray[np.uint16],
     before: NDArray[np.int64],
     records: NDArray[np.int64],
 ) -> int:
-    """Add a piece of the challenger's order; `before` [n_pieces, n_cells, 2] holds twice the champion's negatives and positives before a piece."""
+    """Add a piece of the challenger's order; `before` [n_pieces, n_cells, 2] holds twice the champion's negatives and positives before a piece.
+
+    `placements` keeps `n_kinds` words a column of the columns taken now, `first_kept` is how many words the columns before have.
+    """
     n_kinds = 2 if n_windows > 1 else 1
     last_placed = np.uintp(max(placements.shape[1] - 1, 0))
     touched, seen = start, 0
@@ -103,7 +106,7 @@ def _cross_walk(
                     for kind in range(n_cells_of_row):
                         one = np.uintp(cell + kind * window)
                         record = records[one]
-                        champion = int(placements[row, np.uintp((column - first_placed) * n_kinds + kind)]) + before[piece, one, 0]
+                        champion = int(placements[row, np.uintp(column * n_kinds - first_kept + kind)]) + before[piece, one, 0]
                         placement = 2 * record[1]
                         record[0] += 1
                         record[4] += placement
@@ -116,7 +119,7 @@ def _cross_walk(
                     for kind in range(n_cells_of_row):
                         one = np.uintp(cell + kind * window)
                         record = records[one]
-                        champion = int(placements[row, np.uintp((column - first_placed) * n_kinds + kind)]) + before[piece, one, 1]
+                        champion = int(placements[row, np.uintp(column * n_kinds - first_kept + kind)]) + before[piece, one, 1]
                         placement = 2 * record[0]
                         record[1] += 1
                         record[6] += placement * placement
@@ -147,7 +150,7 @@ def _cross_walk(
                 for kind in range(2 if window > 0 else 1):
                     one = np.uintp(cell + kind * window)
                     record = records[one]
-                    champion = int(placements[row, np.uintp((column - first_placed) * n_kinds + kind)])
+                    champion = int(placements[row, np.uintp(column * n_kinds - first_kept + kind)])
                     champion += before[piece, one, np.uintp(1 - positive)]
                     product = champion * (2 * record[positive] + record[2 + positive])
                     record[first_word] += champion
@@ -216,7 +219,8 @@ def _crossed_on_cuda(
 
     (n_rows, n_columns), (n_cells, n_windows) = shape, grid
     piece_of_row = pieces_of_rows(orders[0], borders[0], n_rows)
-    placements = device_empty((n_rows, columns_at_once * (2 if n_windows > 1 else 1)), np.uint32)
+    n_kinds = 2 if n_windows > 1 else 1
+    placements = device_empty((n_rows, columns_at_once * n_kinds), np.uint32)
     before = device_empty((len(borders[0]) - 1, n_cells, 2), np.int64)
     groups = [groups_of(starts) for starts in borders]
     totals = [np.zeros((n_cells, n_words), np.int64) for n_words in (N_SUM_TOTAL, N_SUM_TOTAL + 4)]
@@ -225,7 +229,7 @@ def _crossed_on_cuda(
         columns = (first, min(first + columns_at_once, n_columns))
         own: tuple[Any, ...] = (orders[0], *ids, n_windows, first, placements)
         totals[0] = merged_on_cuda(walk, merge_ranks, borders[0], columns, own, empty[0], totals[0], (groups[0], before))
-        own = (orders[1], *ids, n_windows, first, placements, piece_of_row, before)
+        own = (orders[1], *ids, n_windows, first * n_kinds, placements, piece_of_row, before)
         totals[1] = merged_on_cuda(_cross_walk, _merge_cross, borders[1], columns, own, empty[1], totals[1], (groups[1],))
     cross = (totals[1][:, N_SUM_TOTAL + word].copy() for word in range(4))
     return RankCrossTally(tally_of_totals(totals[0]), tally_of_totals(totals[1]), *cross)
@@ -291,7 +295,7 @@ def rank_cross(
         for piece, records in enumerate(records_of_pieces(walk, borders[0], columns, arguments, n_cells, N_SUM_RECORD, n_threads)):
             before[piece, :, 0], before[piece, :, 1] = 2 * champion.n_negative, 2 * champion.n_positive
             champion.add(records, is_group=is_giant(borders[0], piece))
-        arguments = (challenger_order, *ids, n_windows, first, placements, piece_of_row, before)
+        arguments = (challenger_order, *ids, n_windows, first * kinds, placements, piece_of_row, before)
         for piece, records in enumerate(records_of_pieces(_cross_walk, borders[1], columns, arguments, n_cells, N_RECORD, n_threads)):
             challenger.add(records, is_group=is_giant(borders[1], piece))
     return RankCrossTally(champion.result(), challenger.ranks.result(), challenger.a.hi, challenger.a.lo, challenger.b.hi, challenger.b.lo)

@@ -12,7 +12,7 @@ Agreement: *exact* for any row order, batches, threads and device.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numba import njit
@@ -21,7 +21,10 @@ from numpy.typing import NDArray
 
 from kernels.chunks import run_in_order, thread_count
 from kernels.devices import is_on_cuda
-from kernels.inputs import check_rows
+from kernels.inputs import Rows, check_rows
+
+if TYPE_CHECKING:
+    from kernels.cuda_counts import RunningCounts
 
 MAX_BINS, MIN_BINS = 2048, 256
 MAX_TABLE_BYTES = 2**29
@@ -145,15 +148,15 @@ def add_scores(
     >>> table[0].tolist()
     [[1, 0], [0, 1], [0, 0], [0, 1]]
     """
-    rows = check_rows(scores, labels, slice_ids, window_ids, n_slices, n_windows)
-    if table.shape[0] != n_slices * n_windows:
-        raise ValueError(f"the table has {table.shape[0]} cells; wanted {n_slices} slices times {n_windows} windows")
-    arguments = (rows.scores, rows.labels, rows.slice_ids, rows.window_ids, n_windows)
+    rows = _checked(table, scores, labels, slice_ids, window_ids, n_slices, n_windows)
     if is_on_cuda(rows.scores):
         if rows.n_rows:
-            _add_on_cuda(table, arguments, rows.n_rows)
+            running = _count_on_cuda(table, rows, n_windows, None)
+            running.add(rows.n_rows)
+            table[:] = running.finish()
         return
     n_parts = min(thread_count(n_threads), rows.n_columns)
+    arguments = (rows.scores, rows.labels, rows.slice_ids, rows.window_ids, n_windows)
 
     def fill(part: int) -> None:
         columns = rows.n_columns * part // n_parts, rows.n_columns * (part + 1) // n_parts
@@ -163,13 +166,54 @@ def add_scores(
         pass
 
 
-def _add_on_cuda(table: NDArray[np.int64], arguments: tuple[Any, ...], n_rows: int) -> None:
-    from kernels.cuda_counts import count_on_cuda
+def _checked(table: NDArray[np.int64], *rows_and_grid: Any) -> Rows:
+    rows, (n_slices, n_windows) = check_rows(*rows_and_grid), rows_and_grid[-2:]
+    if table.shape[0] != n_slices * n_windows:
+        raise ValueError(f"the table has {table.shape[0]} cells; wanted {n_slices} slices times {n_windows} windows")
+    return rows
+
+
+def _count_on_cuda(table: NDArray[np.int64], rows: Rows, n_windows: int, stream: int | None) -> RunningCounts:
+    from kernels.cuda_counts import RunningCounts
     from kernels.device_sort import column_spans
 
-    n_bins, n_windows = table.shape[1], arguments[4]
-    spans = column_spans(arguments[2]) * (2 * n_bins * n_windows)
-    table[:] = count_on_cuda(_slot, n_rows, spans, (*arguments, n_bins), table)
+    n_bins = table.shape[1]
+    spans = column_spans(rows.slice_ids) * (2 * n_bins * n_windows)
+    arguments = (rows.scores, rows.labels, rows.slice_ids, rows.window_ids, n_windows, n_bins)
+    return RunningCounts(_slot, rows.n_rows, spans, arguments, table, stream)
+
+
+class RunningHistogram:
+    """`add_scores` of scores that are still being made on a card: rows are counted as their scores become complete.
+
+    Parameters
+    ----------
+    table, scores, labels, slice_ids, window_ids, n_slices, n_windows :
+        as in `add_scores`, all but the table on a card, at least one row; scores need not be made yet
+    stream : address of the stream on which rows are counted; the caller orders it behind the scores
+    """
+
+    def __init__(
+        self,
+        table: NDArray[np.int64],
+        scores: Any,
+        labels: Any,
+        slice_ids: Any,
+        window_ids: Any,
+        n_slices: int,
+        n_windows: int,
+        stream: int,
+    ) -> None:
+        rows = _checked(table, scores, labels, slice_ids, window_ids, n_slices, n_windows)
+        self._counts = _count_on_cuda(table, rows, n_windows, stream)
+
+    def add(self, stop_row: int) -> None:
+        """Launch what became complete: the scores of all rows below `stop_row` have gone before on the stream."""
+        self._counts.add(stop_row)
+
+    def finish(self) -> NDArray[np.int64]:
+        """Wait, and return the table with all rows, int64 [n_cells, n_bins, 2]; ValueError where rows are missing."""
+        return self._counts.finish()
 
 
 def folded(table: NDArray[np.int64], n_windows: int) -> NDArray[np.int64]:

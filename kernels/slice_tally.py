@@ -7,11 +7,12 @@ global numbers, so that two columns never share a slice; window_ids int32 [n_row
 A row with another label, a NaN score or a score outside [0, 1] is skipped. No rows: zeros. Ids outside the grid: ValueError (CPU).
 Agreement: counts *exact* for any row order, batches, threads and device. Float sums: the same bits for any number of threads;
 between batch splits, row orders and devices *close*, rtol 1e-9 (summation order, and the last bit of log).
+On a card rows may be counted while later scores are still being made (`RunningSliceTally`): the same bits.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,7 +21,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from kernels.chunks import cuda_chunk_rows, run_in_order, starts_of_pieces, tally_chunk_rows, thread_count
-from kernels.devices import is_on_cuda, merged_on_cuda
+from kernels.devices import RunningMerge, is_on_cuda
 from kernels.inputs import Rows, check_rows
 from kernels.moments import RowMoments, folded_windows, merge_shifted, merged_moments, moments_from_shifted
 from kernels.row_losses import N_BINS, bin_of, log_loss_of, squared_error_of
@@ -94,15 +95,26 @@ def _empty_records(n_cells: int) -> NDArray[np.float64]:
     return records
 
 
+def _merge_on_cuda(rows: Rows, n_cells: int, n_windows: int, threshold: float, stream: int | None) -> RunningMerge:
+    starts = starts_of_pieces(rows.n_rows, cuda_chunk_rows(n_cells))
+    layout = (0, 2, FIRST_COUNTER, 4 * N_BINS)
+    records = _empty_records(n_cells), np.zeros((n_cells, N_RECORD))
+    arguments = _arguments(rows, n_windows, threshold)
+    return RunningMerge(_add_rows, merge_shifted, starts, (0, rows.n_columns), arguments, *records, layout, stream)
+
+
+def _arguments(rows: Rows, n_windows: int, threshold: float) -> tuple[Any, ...]:
+    return rows.scores, rows.labels, rows.slice_ids, rows.window_ids, n_windows, float(np.float32(threshold))
+
+
 def _filled_records(rows: Rows, n_cells: int, n_windows: int, threshold: float, n_threads: int) -> Iterator[NDArray[np.float64]]:
     """Yield the records of each chunk, in the order of the chunks; from a card one, into which they were merged there in that order."""
-    on_cuda = is_on_cuda(rows.scores)
-    starts = starts_of_pieces(rows.n_rows, cuda_chunk_rows(n_cells) if on_cuda else tally_chunk_rows(n_cells))
-    arguments = (rows.scores, rows.labels, rows.slice_ids, rows.window_ids, n_windows, float(np.float32(threshold)))
-    if on_cuda:
-        merged, layout = np.zeros((n_cells, N_RECORD)), (0, 2, FIRST_COUNTER, 4 * N_BINS)
-        yield merged_on_cuda(_add_rows, merge_shifted, starts, (0, rows.n_columns), arguments, _empty_records(n_cells), merged, layout)
+    if is_on_cuda(rows.scores):
+        running = _merge_on_cuda(rows, n_cells, n_windows, threshold, None)
+        running.add(rows.n_rows)
+        yield running.finish()
         return
+    starts, arguments = starts_of_pieces(rows.n_rows, tally_chunk_rows(n_cells)), _arguments(rows, n_windows, threshold)
 
     def fill(chunk: int) -> NDArray[np.float64]:
         records = _empty_records(n_cells)
@@ -199,7 +211,36 @@ def slice_tally(
     """
     rows = check_rows(scores, labels, slice_ids, window_ids, n_slices, n_windows)
     n_cells = n_slices * n_windows
+    return _whole(_filled_records(rows, n_cells, n_windows, threshold, thread_count(n_threads)), n_cells, n_windows)
+
+
+def _whole(chunks: Iterable[NDArray[np.float64]], n_cells: int, n_windows: int) -> SliceTally:
     tally = empty(n_cells)
-    for records in _filled_records(rows, n_cells, n_windows, threshold, thread_count(n_threads)):
+    for records in chunks:
         tally = merge(tally, _tally_of_records(records))
     return _folded(tally, n_windows)
+
+
+class RunningSliceTally:
+    """`slice_tally` of scores that are still being made on a card: rows are counted as their scores become complete.
+
+    Parameters
+    ----------
+    scores, labels, slice_ids, window_ids, n_slices, n_windows, threshold : as in `slice_tally`, on a card; scores need not be made yet
+    stream : address of the stream on which rows are counted; the caller orders it behind the scores
+    """
+
+    def __init__(
+        self, scores: Any, labels: Any, slice_ids: Any, window_ids: Any, n_slices: int, n_windows: int, threshold: float, stream: int
+    ) -> None:
+        rows = check_rows(scores, labels, slice_ids, window_ids, n_slices, n_windows)
+        self._grid = n_slices * n_windows, n_windows
+        self._merge = _merge_on_cuda(rows, *self._grid, threshold, stream)
+
+    def add(self, stop_row: int) -> None:
+        """Launch what became complete: the scores of all rows below `stop_row` have gone before on the stream."""
+        self._merge.add(stop_row)
+
+    def finish(self) -> SliceTally:
+        """Wait, and return the tally of all rows; ValueError where rows are missing."""
+        return _whole([self._merge.finish()], *self._grid)

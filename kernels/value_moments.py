@@ -19,8 +19,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from kernels.chunks import run_in_order, starts_of_pieces, tally_chunk_rows, thread_count
-from kernels.devices import is_on_cuda, pieces_on_cuda
+from kernels.chunks import cuda_chunk_rows, run_in_order, starts_of_pieces, tally_chunk_rows, thread_count
+from kernels.devices import is_on_cuda, merged_on_cuda
 from kernels.rank_sum import ready_ids
 
 
@@ -72,14 +72,35 @@ def _add_values(
                 record[np.uintp(1 + a)] += (values[row, a] - record[np.uintp(1 + a)]) * share
 
 
-def _filled_records(arguments: tuple[Any, ...], n_records: int, n_words: int, n_threads: int) -> Iterator[NDArray[np.float64]]:
-    """Yield the records of each chunk, in the order of the chunks."""
-    slice_ids = arguments[2]
-    starts = starts_of_pieces(int(slice_ids.shape[0]), tally_chunk_rows(n_records))
-    if is_on_cuda(slice_ids):
-        none = np.zeros((n_records, n_words))
-        yield from pieces_on_cuda(_add_values, starts, (0, int(slice_ids.shape[1])), arguments, none)
+@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+def _merge_records(piece: int, cell: int, record: NDArray[np.float64], total: NDArray[np.float64], n_values: int) -> None:
+    """Merge the record of a case of a cell's next piece into its total: what `merged` does, of one record; the total begins with zeros."""
+    n_before, n_more = total[0], record[0]
+    if n_more == 0.0:
         return
+    share = n_more / (n_before + n_more)
+    at = 1 + n_values
+    for a in range(1, 1 + n_values):
+        scaled = (record[np.uintp(a)] - total[np.uintp(a)]) * share * n_before
+        for b in range(a, 1 + n_values):
+            between = scaled * (record[np.uintp(b)] - total[np.uintp(b)]) if n_before > 0.0 else 0.0
+            total[np.uintp(at)] += record[np.uintp(at)] + between
+            at += 1
+    for a in range(1, 1 + n_values):
+        mean = record[np.uintp(a)]
+        total[np.uintp(a)] = total[np.uintp(a)] + (mean - total[np.uintp(a)]) * share if n_before > 0.0 else mean
+    total[0] = n_before + n_more
+
+
+def _filled_records(arguments: tuple[Any, ...], n_records: int, n_words: int, n_threads: int) -> Iterator[NDArray[np.float64]]:
+    """Yield the records of each chunk, in the order of the chunks; from a card one, into which they were merged there in that order."""
+    slice_ids, n_values = arguments[2], arguments[6]
+    n_rows, n_columns = (int(size) for size in slice_ids.shape)
+    if is_on_cuda(slice_ids):
+        starts, none = starts_of_pieces(n_rows, cuda_chunk_rows(n_records, n_columns, n_words)), np.zeros((n_records, n_words))
+        yield merged_on_cuda(_add_values, _merge_records, starts, (0, n_columns), arguments, none, none.copy(), (n_values,))
+        return
+    starts = starts_of_pieces(n_rows, tally_chunk_rows(n_records))
 
     def fill(chunk: int) -> NDArray[np.float64]:
         records = np.zeros((n_records, n_words))

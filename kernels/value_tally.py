@@ -70,13 +70,15 @@ def _add_values(
 
 def _filled_records(arguments: tuple[Any, ...], n_cells: int, n_words: int, n_threads: int) -> Iterator[NDArray[np.float64]]:
     """Yield the records of each chunk, in the order of the chunks; from a card one, into which they were merged there in that order."""
-    slice_ids, on_cuda = arguments[2], is_on_cuda(arguments[2])
-    starts = starts_of_pieces(int(slice_ids.shape[0]), cuda_chunk_rows(n_cells) if on_cuda else tally_chunk_rows(n_cells))
-    if on_cuda:
+    slice_ids = arguments[2]
+    n_rows, n_columns = (int(size) for size in slice_ids.shape)
+    if is_on_cuda(slice_ids):
+        starts = starts_of_pieces(n_rows, cuda_chunk_rows(n_cells, n_columns, n_words))
         none, n_values = np.zeros((n_cells, n_words)), int(arguments[0].shape[1])
         layout = (1, n_values, 1 + 3 * n_values, n_words - 1 - 3 * n_values)
-        yield merged_on_cuda(_add_values, merge_shifted, starts, (0, int(slice_ids.shape[1])), arguments, none, none.copy(), layout)
+        yield merged_on_cuda(_add_values, merge_shifted, starts, (0, n_columns), arguments, none, none.copy(), layout)
         return
+    starts = starts_of_pieces(n_rows, tally_chunk_rows(n_cells))
 
     def fill(chunk: int) -> NDArray[np.float64]:
         records = np.zeros((n_cells, n_words))
@@ -112,8 +114,8 @@ def with_all_windows(counts: NDArray[np.int64], n_windows: int) -> NDArray[np.in
 
 
 def value_tally(
-    values: NDArray[np.float64],
-    categories: NDArray[np.int32],
+    values: Any,
+    categories: Any,
     slice_ids: Any,
     window_ids: Any,
     n_slices: int,
@@ -126,8 +128,8 @@ def value_tally(
 
     Parameters
     ----------
-    values : float64 [n_rows, n_values]
-    categories : int32 [n_rows], -1 where the row is skipped
+    values : float64 [n_rows, n_values], NumPy or CUDA
+    categories : int32 [n_rows], NumPy or CUDA; -1 where the row is skipped
     slice_ids, window_ids : as in `slice_tally`, NumPy or CUDA
     n_slices, n_windows : the grid; window 0 stands for all windows and holds every row
     n_categories : how many categories there are
@@ -145,11 +147,14 @@ def value_tally(
     >>> tally.counts.tolist(), float(tally.moments[0].mean[0]), float(tally.moments[0].m2[0])
     ([[1, 1]], 2.0, 2.0)
     """
-    if categories.size and int(categories.max()) >= n_categories:
-        raise ValueError(f"categories reach {int(categories.max())}; wanted below n_categories, {n_categories}")
+    if not is_on_cuda(categories):
+        if categories.size and int(categories.max()) >= n_categories:
+            raise ValueError(f"categories reach {int(categories.max())}; wanted below n_categories, {n_categories}")
+        categories = np.ascontiguousarray(categories)
+    values = values if is_on_cuda(values) else np.ascontiguousarray(values)
     slice_ids, window_ids = ready_ids(slice_ids, window_ids, n_slices, n_windows)
     n_cells, n_values = n_slices * n_windows, int(values.shape[1])
-    arguments = (np.ascontiguousarray(values), np.ascontiguousarray(categories), slice_ids, window_ids, n_windows)
+    arguments = (values, categories, slice_ids, window_ids, n_windows)
     tally = empty(n_cells, n_categories, n_values)
     for records in _filled_records(arguments, n_cells, 1 + 3 * n_values + n_categories, thread_count(n_threads)):
         tally = merge(tally, _tally_of_records(records, n_values))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,10 +14,12 @@ from harness.compare.slice_difference import compare_means, lower_bound, moments
 from harness.compare.slice_rest import Listed
 from harness.errors import ConfigError
 from harness.records.slice_search import SearchColumn, SearchRule, SliceCandidate, SliceCondition, SliceSearch
+from kernels.devices import check_fits, to_device
 from kernels.moments import RowMoments
-from kernels.pair_tally import PairTally, pair_tally
+from kernels.pair_tally import PairTally, merge, pair_tally, tables_of
 
 MAX_CELLS = 1 << 23  # 32 bytes each, for every thread
+CARD_BLOCK_ROWS = 1 << 24  # whose ids are sent at a time, 16 MB a column; a multiple of every chunk of the kernel
 LOOKS_PER_PLACE = 20  # candidates looked at row by row for each one that is carried
 
 
@@ -64,7 +66,13 @@ def minimum_n(rule: SearchRule, n_rows: int) -> int:
 
 
 def search_slices(
-    losses: NDArray[np.float64], columns: Sequence[SearchColumn], rows: NDArray[np.intp], rule: SearchRule, *, n_threads: int | None = None
+    losses: NDArray[np.float64],
+    columns: Sequence[SearchColumn],
+    rows: NDArray[np.intp],
+    rule: SearchRule,
+    *,
+    n_threads: int | None = None,
+    there: Any = None,
 ) -> SliceSearch:
     """Return the slices of one or two columns that are worst on these rows, none of them said twice.
 
@@ -91,6 +99,8 @@ def search_slices(
         The ranking and its limits.
     n_threads : int, optional
         None for every core; the result does not depend on it.
+    there : float64 [n_search], CUDA, optional
+        The losses of these rows on a card, where they are then tallied; None: on the host.
 
     Returns
     -------
@@ -111,13 +121,28 @@ def search_slices(
             " wanted a loss whose mean is above 0: rank by lower_bound"
         )
     frequent = _frequent(columns, rows, min_n)
-    tally = pair_tally(own, frequent.ids, _widths(frequent, rule.pairs), pairs=rule.pairs, n_threads=n_threads)
+    layout = (frequent.ids, _widths(frequent, rule.pairs), rule.pairs)
+    tally = _tally(own, *layout, n_threads) if there is None else _tally_on_card(there, *layout)
     cells = _enough(tally, frequent, min_n, len(own))
     found = _figures(tally, cells, whole, rule)
     ranked = _ranked(tally, cells, found, rule)
     chosen, n_considered = _chosen(own, frequent, cells, ranked, rule)
     candidates = tuple(_candidate(frequent, cells, found, i) for i in chosen)
     return SliceSearch(candidates, len(own), min_n, float(whole.mean[0]), len(cells.cell), len(ranked), n_considered)
+
+
+def _tally(losses: NDArray[np.float64], ids: NDArray[Any], widths: Sequence[int], pairs: bool, n_threads: int | None) -> PairTally:
+    return pair_tally(losses, ids, widths, pairs=pairs, n_threads=n_threads)
+
+
+def _tally_on_card(losses: Any, ids: NDArray[Any], widths: Sequence[int], pairs: bool) -> PairTally:
+    """Return what `pair_tally` gives, of ids that are sent a block of rows at a time."""
+    tally = tables_of(widths, pairs=pairs)
+    for start in range(0, ids.shape[1], CARD_BLOCK_ROWS):
+        block = np.ascontiguousarray(ids[:, start : start + CARD_BLOCK_ROWS])
+        check_fits("the values of a block of rows", block.nbytes)
+        tally = merge(tally, pair_tally(losses[start : start + block.shape[1]], to_device(block), widths, pairs=pairs))
+    return tally
 
 
 def _figures(tally: PairTally, cells: _Cells, whole: RowMoments, rule: SearchRule) -> _Figures:

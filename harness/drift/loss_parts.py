@@ -7,15 +7,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
 from scipy.special import ndtr
 
 from harness.drift.calibration_curve import Curve, ReferenceCells, fit_means, fit_rates
 from harness.drift.loss_cells import LOSSES, NO_CURRENT, CurrentSums, LossSides, current_sums, loss_cells, loss_sides
-from harness.drift.score_axis import Ids
 from harness.records.drift import LossParts
 from harness.records.tally import ALL
+from kernels.array_library import library_of
 
 MIN_CLASS = 10  # reference rows of the rarer class, for a test: of fewer, Wald's variance of a rate is not to be relied on
 MIN_EXPECTED = 5.0  # sum of r (1 - r) over the current rows, for a test: the usual bound for a normal approximation of counts
@@ -24,12 +22,12 @@ MIN_CURRENT = 30  # rows, for a test of a mean loss
 
 def loss_parts(
     task: str,
-    scores: NDArray[Any],
-    labels_reference: NDArray[Any],
-    labels_current: NDArray[Any],
-    slice_ids: NDArray[Any],
+    scores: Any,
+    labels_reference: Any,
+    labels_current: Any,
+    slice_ids: Any,
     slice_columns: tuple[str, ...],
-    window_ids: NDArray[np.int32] | None = None,
+    window_ids: Any = None,
     windows: tuple[str, ...] = (ALL,),
 ) -> tuple[LossParts, ...]:
     """Split the change of the mean loss from the reference to the current rows, once for all rows and once per slice column.
@@ -51,7 +49,8 @@ def loss_parts(
     ----------
     task : str
         binary, multiclass or regression.
-    scores : float32 or float64 [n], multiclass [n, n_classes]
+    scores : float32 or float64 [n], multiclass [n, n_classes], NumPy or CUDA
+        Where they are, all rows are looked at; the other arrays may lie there or not.
         A row whose score is not finite (a probability outside [0, 1]) is in neither side, and counted.
     labels_reference, labels_current : [n]
         int8 or int32, -1 where the row is not of that side or has no label; regression float64 with NaN.
@@ -86,6 +85,7 @@ def loss_parts(
     --------
     Sixty rows in a hundred came true at either score; later it is seventy, at the same scores.
 
+    >>> import numpy as np
     >>> s = np.tile(np.array([0.4, 0.8], np.float32), 200)
     >>> y = np.repeat(np.array([1, 0, 1, 0], np.int8), [120, 80, 140, 60])
     >>> old = np.arange(400) < 200
@@ -97,17 +97,18 @@ def loss_parts(
         raise ValueError(
             f"slice_ids: found {slice_ids.shape[1]} columns, wanted 1 + {len(slice_columns)}; name each column after the first"
         )
+    own = library_of(scores).own
     sides = loss_sides(task, scores, labels_reference, labels_current)
-    tables = list(_tables(sides, slice_ids, slice_columns, window_ids, windows))
+    tables = list(_tables(sides, own(slice_ids), slice_columns, own(window_ids), windows))
     return tuple(part for i in range(len(LOSSES[task])) for table in tables for part in table[i])
 
 
 def _tables(
-    sides: LossSides, slice_ids: NDArray[Any], names: tuple[str, ...], window_ids: NDArray[np.int32] | None, windows: tuple[str, ...]
+    sides: LossSides, slice_ids: Any, names: tuple[str, ...], window_ids: Any, windows: tuple[str, ...]
 ) -> Iterator[list[list[LossParts]]]:
     """Yield the parts of all rows, of each slice column, and of the windows; one list per loss."""
-    no_group = np.zeros(len(sides.current.rows), np.intp)
-    own = no_group if window_ids is None else window_ids[sides.current.rows].astype(np.intp)
+    no_group = sides.xp.zeros(len(sides.current.rows), dtype=sides.xp.int64)
+    own = no_group if window_ids is None else window_ids[sides.current.rows].astype(sides.xp.int64)
     whole = _table(sides, ALL, None, own, windows)
     yield [parts[:1] for parts in whole]
     for j, name in enumerate(names, start=1):
@@ -115,12 +116,12 @@ def _tables(
     yield [parts[1:] for parts in whole]
 
 
-def _table(sides: LossSides, name: str, ids: NDArray[Any] | None, group: Ids, groups: tuple[str, ...]) -> list[list[LossParts]]:
+def _table(sides: LossSides, name: str, ids: Any, group: Any, groups: tuple[str, ...]) -> list[list[LossParts]]:
     cells, at_current = loss_cells(sides, ids)
     curve, reason = _curve(sides, cells)
     found = []
-    for loss, losses in zip(LOSSES[sides.task], sides.reference_losses, strict=True):
-        split = _Split(sides, name, loss, float(losses.mean()) if len(losses) else math.nan, curve, reason)
+    for number, loss in enumerate(LOSSES[sides.task]):
+        split = _Split(sides, name, loss, sides.mean_reference_loss(number), curve, reason)
         sums = current_sums(sides, loss, split.reference_loss, at_current, len(cells.n), group, len(groups))
         found.append([split.parts(sums.of(None), ALL), *(split.parts(sums.of(g), groups[g]) for g in range(1, len(groups)))])
     return found

@@ -8,20 +8,22 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.drift.place_sums import fetched
 from harness.records.drift import DriftRow, Parity
 from harness.records.tally import ALL
+from kernels.array_library import library_of
 
 NO_VERSION = "missing"
 
 
 def parity_of(
     variant: str,
-    scores: NDArray[Any],
-    production_scores: NDArray[Any],
-    in_period: NDArray[np.bool_],
-    window_ids: NDArray[np.int32] | None,
+    scores: Any,
+    production_scores: Any,
+    in_period: Any,
+    window_ids: Any,
     n_windows: int,
-    version_ids: NDArray[np.int32] | None,
+    version_ids: Any,
     versions: tuple[str, ...],
     tolerance: float,
 ) -> Parity:
@@ -32,8 +34,8 @@ def parity_of(
 
     Parameters
     ----------
-    scores : float32 or float64 [n]
-        The positive class's probability, or the prediction.
+    scores : float32 or float64 [n], NumPy or CUDA
+        The positive class's probability, or the prediction. Rows are compared where they are; the other arrays may lie there or not.
     production_scores : float32 or float64 [n]
         NaN where production logged none.
     in_period : bool [n]
@@ -57,40 +59,43 @@ def parity_of(
     >>> p.n_compared.tolist(), p.n_beyond.tolist(), p.n_without, round(p.greatest, 3), p.by_version
     ([2], [1], 1, 0.1, (('v1', 1, 0), ('v2', 1, 1)))
     """
-    rows = np.flatnonzero(in_period)
-    logged = production_scores[rows].astype(np.float64)
-    has_logged = ~np.isnan(logged)
+    library = library_of(scores)
+    xp, ours, own = library.xp, library.array, library.own
+    rows = xp.flatnonzero(own(in_period))
+    logged = own(production_scores)[rows].astype(xp.float64)
+    has_logged = ~xp.isnan(logged)
+    n_without = int((~has_logged).sum())
     rows, logged = rows[has_logged], logged[has_logged]
-    difference = _difference(scores[rows].astype(np.float64), logged)
+    difference = _difference(xp, ours[rows].astype(xp.float64), logged)
     beyond = difference > tolerance
-    windows = np.zeros(len(rows), np.int32) if window_ids is None else window_ids[rows]
+    windows = xp.zeros(len(rows), dtype=xp.int32) if window_ids is None else own(window_ids)[rows]
     return Parity(
         variant=variant,
         tolerance=tolerance,
-        n_compared=_by_window(windows, n_windows),
-        n_beyond=_by_window(windows[beyond], n_windows),
-        n_without=int(len(has_logged) - len(rows)),
+        n_compared=_by_window(xp, windows, n_windows),
+        n_beyond=_by_window(xp, windows[beyond], n_windows),
+        n_without=n_without,
         greatest=float(difference.max()) if len(rows) else math.nan,
-        by_version=() if version_ids is None else _by_version(version_ids[rows], beyond, versions),
+        by_version=() if version_ids is None else _by_version(xp, own(version_ids)[rows], beyond, versions),
     )
 
 
-def _difference(ours: NDArray[np.float64], logged: NDArray[np.float64]) -> NDArray[np.float64]:
+def _difference(xp: Any, ours: Any, logged: Any) -> Any:
     with np.errstate(invalid="ignore"):  # infinity less infinity
-        difference = np.abs(ours - logged)
-    return np.where(ours == logged, 0.0, np.where(np.isnan(difference), np.inf, difference))
+        difference = xp.abs(ours - logged)
+    return xp.where(ours == logged, 0.0, xp.where(xp.isnan(difference), math.inf, difference))
 
 
-def _by_window(windows: NDArray[np.int32], n_windows: int) -> NDArray[np.int64]:
-    counts = np.bincount(windows, minlength=n_windows).astype(np.int64)
+def _by_window(xp: Any, windows: Any, n_windows: int) -> NDArray[np.int64]:
+    counts = fetched(xp.bincount(windows, minlength=n_windows)).astype(np.int64)
     counts[0] = len(windows)
     return counts
 
 
-def _by_version(ids: NDArray[np.int32], beyond: NDArray[np.bool_], versions: tuple[str, ...]) -> tuple[tuple[str, int, int], ...]:
+def _by_version(xp: Any, ids: Any, beyond: Any, versions: tuple[str, ...]) -> tuple[tuple[str, int, int], ...]:
     """Return the versions that have compared rows, "missing" last."""
-    places = np.where(ids < 0, len(versions), ids)
-    n, n_beyond = (np.bincount(at, minlength=len(versions) + 1).tolist() for at in (places, places[beyond]))
+    places = xp.where(ids < 0, len(versions), ids)
+    n, n_beyond = (fetched(xp.bincount(at, minlength=len(versions) + 1)).tolist() for at in (places, places[beyond]))
     return tuple((name, n[i], n_beyond[i]) for i, name in enumerate((*versions, NO_VERSION)) if n[i])
 
 

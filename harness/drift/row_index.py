@@ -39,9 +39,7 @@ class RowIndex:
 
     def slice_rows(self, slice_id: int, side: int) -> Rows:
         """Return the rows of a slice (1 ..) on one side."""
-        names = self.cells.slice_by[1:]
-        column = 1 + list(dict.fromkeys(names)).index(self.cells.slice_by[slice_id])
-        return self._rows_of(column, self.cells.cell_of_slice(slice_id, side))
+        return self._rows_of(column_of_slice(self.cells, slice_id), self.cells.cell_of_slice(slice_id, side))
 
     def _rows_of(self, column: int, cell: int) -> NDArray[np.intp]:
         if column not in self._orders:
@@ -56,6 +54,11 @@ class RowIndex:
             return np.zeros(0, np.intp)
         found = np.concatenate(parts)
         return found if all(a[-1] < b[0] for a, b in pairwise(parts)) else np.sort(found)
+
+
+def column_of_slice(cells: DriftCells, slice_id: int) -> int:
+    """Return the column of the ids in which a slice (1 ..) has its cells."""
+    return 1 + list(dict.fromkeys(cells.slice_by[1:])).index(cells.slice_by[slice_id])
 
 
 def _order(ids: NDArray[np.int32], n_cells: int) -> tuple[NDArray[np.intp], NDArray[np.int64]]:

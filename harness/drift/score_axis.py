@@ -9,6 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import logit
 
+from harness.drift.place_sums import fetched, sums_by_place
+from harness.drift.quantiles import quantiles_of_sorted
+from kernels.array_library import library_of
+
 Floats = NDArray[np.float64]
 Ids = NDArray[np.intp]
 
@@ -42,27 +46,34 @@ class ScoreAxis:
         """Number of bins."""
         return len(self.positions)
 
-    def bins_of(self, at: Floats) -> Ids:
-        """Return the bin of each score, -1 where it is outside of what the reference has; intp [n]."""
-        bins = _bins(at, self.edges)
-        outside = (at < self.edges[0]) | (at > self.edges[-1])
+    def bins_of(self, at: Any) -> Any:
+        """Return the bin of each score, -1 where it is outside of what the reference has; int64 [n], NumPy or CuPy as the scores."""
+        xp, at, _ = library_of(at)
+        bins = (xp.searchsorted(xp.asarray(self.edges), at, side="right") - 1).clip(0, max(len(self.edges) - 2, 0))
+        outside = (at < self.edges[0].item()) | (at > self.edges[-1].item())
         for low, high in self.gaps.tolist():
             outside |= (at > low) & (at < high)
         bins[outside] = -1
         return bins
 
 
-def on_axis(scores: NDArray[Any], is_probability: bool) -> Floats:
+def on_axis(scores: Any, is_probability: bool) -> Any:
     """Return where scores stand on the axis of the curve: the logit of a probability clipped to [1e-7, 1 - 1e-7], else the score.
+
+    float64 [n], NumPy or CuPy as the scores; SciPy's logit has no form for a card, where it is log p - log(1 - p).
 
     >>> on_axis(np.array([0.5, 1.0]), True).round(2).tolist()
     [0.0, 16.12]
     """
-    wide = scores.astype(np.float64)
-    return np.asarray(logit(wide.clip(_CLIP, 1.0 - _CLIP)) if is_probability else wide, np.float64)
+    xp, scores, _ = library_of(scores)
+    wide = scores.astype(xp.float64)
+    if not is_probability:
+        return wide
+    clipped = wide.clip(_CLIP, 1.0 - _CLIP)
+    return logit(clipped) if xp is np else xp.log(clipped) - xp.log1p(-clipped)
 
 
-def score_axis(reference: Floats) -> ScoreAxis:
+def score_axis(reference: Any, *, is_on_card: bool = False) -> ScoreAxis:
     """Cut the range of the reference's scores into bins.
 
     Edges are 512 quantiles that occur and 512 steps of equal width together, so that a bin is thin where scores are many, and nowhere wider
@@ -71,8 +82,10 @@ def score_axis(reference: Floats) -> ScoreAxis:
 
     Parameters
     ----------
-    reference : float64 [n]
+    reference : float64 [n], NumPy or CuPy
         Finite, on the axis of the curve, at least one.
+    is_on_card : bool
+        As in `sums_by_place`.
 
     Notes
     -----
@@ -85,25 +98,22 @@ def score_axis(reference: Floats) -> ScoreAxis:
     >>> axis.gaps.tolist(), axis.bins_of(np.array([-1.0, 0.0, 5.0, 9.0])).tolist()
     ([[0.0, 1.0], [1.0, 2.0], [2.0, 8.0]], [-1, 0, -1, -1])
     """
-    ordered = np.sort(reference)
+    xp, reference, _ = library_of(reference)
+    ordered = xp.sort(reference)
     low, high = float(ordered[0]), float(ordered[-1])
     at = np.linspace(0, len(ordered) - 1, N_QUANTILE_BINS + 1).round().astype(np.intp)
-    edges = np.unique(np.concatenate([ordered[at], np.linspace(low, high, N_WIDTH_BINS + 1)]))
+    edges = np.unique(np.concatenate([fetched(ordered[xp.asarray(at)]), np.linspace(low, high, N_WIDTH_BINS + 1)]))
     edges = edges[(edges >= low) & (edges <= high)]
-    steps = np.flatnonzero(np.diff(ordered) > LARGEST_GAP * (high - low))
+    steps = xp.flatnonzero(ordered[1:] - ordered[:-1] > LARGEST_GAP * (high - low))
     n_bins = max(len(edges) - 1, 1)
-    bins = _bins(ordered, edges)
-    n = np.bincount(bins, minlength=n_bins)
+    bins = (xp.searchsorted(xp.asarray(edges), ordered, side="right") - 1).clip(0, n_bins - 1)
+    n, total = sums_by_place(xp, bins, (None, ordered), n_bins, is_on_card=is_on_card)
     middle = (edges[:-1] + edges[1:]) / 2 if len(edges) > 1 else edges
-    positions = np.where(n > 0, np.bincount(bins, weights=ordered, minlength=n_bins) / n.clip(1), middle)
+    positions = np.where(n > 0, total / n.clip(1), middle)
     n_knots = int(np.clip(round(len(ordered) ** 0.2), FEWEST_KNOTS, MOST_KNOTS))
-    knots = np.unique(np.quantile(ordered, np.linspace(0.25 / n_knots, 1 - 0.25 / n_knots, n_knots)))
-    gaps = np.stack([ordered[steps], ordered[steps + 1]], axis=1)
+    knots = np.unique(quantiles_of_sorted(ordered, np.linspace(0.25 / n_knots, 1 - 0.25 / n_knots, n_knots)))
+    gaps = np.stack([fetched(ordered[steps]), fetched(ordered[steps + 1])], axis=1)
     return ScoreAxis(edges, gaps, positions, n / len(ordered), knots if len(knots) > 1 else np.unique([low, high]))
-
-
-def _bins(at: Floats, edges: Floats) -> Ids:
-    return (np.searchsorted(edges, at, side="right") - 1).clip(0, max(len(edges) - 2, 0))
 
 
 def spline_columns(at: Floats, knots: Floats) -> Floats:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -9,8 +10,11 @@ from numpy.typing import NDArray
 
 from harness.records.column import CURRENT_SIDE, REFERENCE_SIDE, Column, ComparedRows
 from harness.records.replay import JUDGED, REFERENCE
+from kernels.array_library import library_of
+from kernels.devices import check_fits
 
 SCORE = "score"
+_BYTES_PER_ROW = 24  # of the compared rows on a card: their numbers, values twice, marks
 
 
 def score_rows(roles: NDArray[np.uint8], timestamps_us: NDArray[np.int64] | None) -> tuple[NDArray[np.bool_], ComparedRows]:
@@ -68,10 +72,36 @@ def score_columns(scores: NDArray[Any], kept: NDArray[np.bool_], task: str, clas
     return tuple(_column(f"{SCORE}[{name}]", scores[kept, k], task) for k, name in enumerate(classes))
 
 
+def scores_on_card(scores: Any, kept: NDArray[np.bool_], task: str) -> Iterator[Any]:
+    """Yield the values of `score_columns` on the card where the scores are, one column after the other.
+
+    Raises
+    ------
+    CardMemoryError
+        They do not fit beside the scores.
+    """
+    n_kept = int(kept.sum())
+    check_fits("the scores of the compared rows", _BYTES_PER_ROW * n_kept + len(kept))
+    library = library_of(scores)
+    xp, scores, back = library.xp, library.array, library.back
+    rows = xp.flatnonzero(library.own(kept))
+    for k in range(scores.shape[1] if scores.ndim == 2 else 1):
+        values = scores[rows] if scores.ndim == 1 else scores[rows, k]
+        yield back(_shown(xp, values, _is_valid(xp, values, task)))
+
+
+def _is_valid(xp: Any, values: Any, task: str) -> Any:
+    return xp.isfinite(values) if task == "regression" else (values >= 0) & (values <= 1)
+
+
+def _shown(xp: Any, values: Any, is_valid: Any) -> Any:
+    return xp.where(is_valid, values, xp.full(1, np.nan, dtype=values.dtype))
+
+
 def _column(name: str, values: NDArray[Any], task: str) -> Column:
-    is_valid = np.isfinite(values) if task == "regression" else (values >= 0) & (values <= 1)
+    is_valid = _is_valid(np, values, task)
     n_invalid = len(values) - int(is_valid.sum())
-    shown = np.where(is_valid, values, np.full(1, np.nan, values.dtype)) if n_invalid else values
+    shown = _shown(np, values, is_valid) if n_invalid else values
     type_name = "float" if values.dtype == np.float32 else "double"
     note = f"{n_invalid:,} invalid scores read as missing" if n_invalid else ""
     return Column(name, type_name, type_name, "number", values=shown, note=note)

@@ -1,4 +1,4 @@
-"""What scoring on a card needs of its memory and its two streams: the one seam between the flow of batches and CuPy."""
+"""What scoring on a card needs of its memory and its three streams: the one seam between the flow of batches and CuPy."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 
 class CardMemory(Protocol):
-    """Memory of one card, a stream that copies to it and a stream that computes.
+    """Memory of one card, a stream that copies to it, one that computes scores, and one that reduces them.
 
-    Work is put on a stream and done later, in the order of that stream; nothing orders the two streams but the events that are waited for.
-    An event is whatever `send` and `compute` return.
+    Work is put on a stream and done later, in the order of that stream; nothing orders the streams but the events that are waited for. An event
+    is whatever `send` and `compute` return.
 
     Attributes
     ----------
@@ -23,11 +23,14 @@ class CardMemory(Protocol):
         Number of the card among those that the process sees.
     compute_stream : int
         Address of the stream on which ONNX Runtime is to compute.
+    reduce_stream : int
+        Address of the stream on which scores are reduced while later ones are computed.
     """
 
     device_type: str
     device_id: int
     compute_stream: int
+    reduce_stream: int
 
     def on_card(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Any:
         """Return uninitialised memory of the card; raises what `is_out_of_memory` knows when there is not enough."""
@@ -41,6 +44,9 @@ class CardMemory(Protocol):
     def compute(self, work: Callable[[], None]) -> Any:
         """Call `work` with the compute stream as the current one; the event has happened when all that it started is done."""
 
+    def reduce(self, work: Callable[[], None], after: Any) -> None:
+        """Call `work`, which launches on the reduction stream; nothing of it begins before the event."""
+
     def copies_wait(self, event: Any) -> None:
         """Keep later copies from beginning before the event."""
 
@@ -51,7 +57,7 @@ class CardMemory(Protocol):
         """Return when the event has happened."""
 
     def finish(self) -> None:
-        """Return when both streams have nothing left to do."""
+        """Return when all three streams have nothing left to do."""
 
     def to_host(self, array: Any) -> NDArray[Any]:
         """Copy an array of the card to the host, after all work of the compute stream."""

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.errors import ScoreError
-from harness.inference.array_namespace import array_namespace
 from harness.records.model import ScoringPlan
 from harness.stats.probabilities import SUM_TOLERANCE, invalid_rows
+from kernels.array_library import array_namespace
 
 _LOGITS = "if the model gives logits, set transform: softmax"
 

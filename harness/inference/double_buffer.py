@@ -1,10 +1,13 @@
-"""Batches from the host through two pinned buffers to a card and into scores: one batch is copied while the one before it is computed."""
+"""Batches from the host through two pinned buffers to a card and into scores: one batch is copied while the one before it is computed.
+
+What is reduced of scores that are made already runs beside both.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import onnxruntime
@@ -17,6 +20,22 @@ from harness.records.model import ScoringPlan
 
 _DTYPES: dict[str, np.dtype[Any]] = {"float": np.dtype(np.float32), "double": np.dtype(np.float64), "int64": np.dtype(np.int64)}
 N_SLOTS = 2
+
+
+class WhileScoring(Protocol):
+    """What is reduced from the first scores while later ones are still being made."""
+
+    def begin(self, scores: Any, stream: int) -> bool:
+        """Take the array of the card that all scores go to, of which none is there yet, and forget what was; say whether to be told of them.
+
+        `stream` is the address of the reduction stream, on which everything is to be launched.
+        """
+
+    def add(self, stop_row: int) -> None:
+        """Launch what is made from the scores below `stop_row`, on the reduction stream, which has them by then; wait for nothing."""
+
+    def drop(self) -> None:
+        """Let go of everything on the card: memory ran out, and all rows are scored anew."""
 
 
 class _Slot:
@@ -42,7 +61,9 @@ class DoubleBuffer:
     1. the host fills a pinned buffer when the copy out of it is done (`sent` of two batches ago);
     2. the copy stream overwrites the inputs on the card when their batch has been computed (`done` of two batches ago);
     3. the compute stream runs the session when its inputs are there (`sent` of this batch);
-    4. the output of a slot is overwritten when its scores were taken: both are on the compute stream, in that order.
+    4. the output of a slot is overwritten when its scores were taken: both are on the compute stream, in that order;
+    5. the reduction stream reads scores when their batch has been computed (`done` of this batch). Every row's score has one place, which is
+       written once, so that nothing waits for the reduction but the end.
 
     Parameters
     ----------
@@ -87,7 +108,12 @@ class DoubleBuffer:
             slot.output = memory.on_card((rows, *self.form.tail), self.form.dtype)
 
     def score(
-        self, tensors: Sequence[NDArray[Any]], scores: Any, on_rows: Callable[[int], None] = lambda _: None, n_rows: int | None = None
+        self,
+        tensors: Sequence[NDArray[Any]],
+        scores: Any,
+        on_rows: Callable[[int], None] = lambda _: None,
+        n_rows: int | None = None,
+        on_scores: Callable[[int], None] | None = None,
     ) -> None:
         """Fill `scores`, [n_rows] or [n_rows, n_classes] on the card, and wait for the last of it.
 
@@ -101,6 +127,8 @@ class DoubleBuffer:
             Told how many rows were handed to the card; it is at most four batches behind.
         n_rows : int, optional
             The first so many rows; None: all.
+        on_scores : callable, optional
+            Called after each batch, to launch on the reduction stream what reads the scores of all rows so far.
         """
         n_rows = len(tensors[0]) if n_rows is None else n_rows
         number, start = 0, 0
@@ -109,6 +137,8 @@ class DoubleBuffer:
             slot = self.slots[number % N_SLOTS]
             self._fill(slot, [t[start:stop] for t in tensors])
             slot.done = self.memory.compute(partial(self._run, slot, stop - start, scores[start:stop]))
+            if on_scores is not None:
+                self.memory.reduce(partial(on_scores, stop), after=slot.done)
             on_rows(stop)
             number, start = number + 1, stop
         self._finish()

@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 
 from harness.device import cuda_stack, why_not_cuda
 from harness.errors import DeviceError
-from harness.inference.card_failure import OutOfCardMemoryError, guarded
+from harness.inference.card_failure import OutOfCardMemoryError, cannot_be_used, guarded
 from harness.inference.card_memory import CardMemory
 from harness.inference.cuda_graph import check_graph, two_batches
-from harness.inference.double_buffer import N_SLOTS, DoubleBuffer
+from harness.inference.double_buffer import N_SLOTS, DoubleBuffer, WhileScoring
 from harness.inference.outputs import scores_of
 from harness.inference.session import cpu_nodes_note, open_on, provider_list
 from harness.records.model import CardPlan, ScoringPlan
@@ -42,7 +42,8 @@ class CupyMemory:
         self._device.use()
         self._copies = cupy.cuda.Stream(non_blocking=True)
         self._computes = cupy.cuda.Stream(non_blocking=True)
-        self.compute_stream = int(self._computes.ptr)
+        self._reduces = cupy.cuda.Stream(non_blocking=True)
+        self.compute_stream, self.reduce_stream = int(self._computes.ptr), int(self._reduces.ptr)
 
     def on_card(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Any:
         """Return uninitialised memory of CuPy's pool."""
@@ -65,6 +66,12 @@ class CupyMemory:
             work()
         return self._computes.record(self._cupy.cuda.Event(disable_timing=True))
 
+    def reduce(self, work: Callable[[], None], after: Any) -> None:
+        """Call `work` on the reduction stream, behind the event."""
+        self._reduces.wait_event(after)
+        with self._reduces:
+            work()
+
     def copies_wait(self, event: Any) -> None:
         """Hold the copy stream back."""
         self._copies.wait_event(event)
@@ -78,9 +85,9 @@ class CupyMemory:
         event.synchronize()
 
     def finish(self) -> None:
-        """Wait for both streams."""
-        self._copies.synchronize()
-        self._computes.synchronize()
+        """Wait for all streams."""
+        for stream in (self._copies, self._computes, self._reduces):
+            stream.synchronize()
 
     def to_host(self, array: Any) -> NDArray[Any]:
         """Copy to the host after the compute stream's work."""
@@ -125,6 +132,8 @@ class OnnxCuda:
         Rows of a batch that were really used: halved where the card's memory ran out.
     notes : list of str
         What a reader of the results has to know; each is in the log too.
+    reduction : WhileScoring or None
+        What `score_rows` tells of scores that are made; set it before.
 
     Raises
     ------
@@ -139,6 +148,7 @@ class OnnxCuda:
         self.plan = replace(plan, card=self.card)
         self.batch_rows = plan.fixed_batch or plan.batch_rows
         self.notes = list[str]()
+        self.reduction: WhileScoring | None = None
         texts = [planned.name for planned in plan.inputs if planned.group.dtype == "string"]
         if texts:
             raise DeviceError(f"device: input '{texts[0]}' of {plan.path} takes texts, which no card computes on; set deploy.device=cpu")
@@ -208,7 +218,8 @@ class OnnxCuda:
         form = _form(buffer, self.plan)
         self._check_room(n_rows, form)
         scores = self.memory.on_card((n_rows, *form.shape[1:]), form.dtype)
-        buffer.score(tensors, scores, on_rows, n_rows)
+        is_told = self.reduction is not None and self.reduction.begin(scores, self.memory.reduce_stream)
+        buffer.score(tensors, scores, on_rows, n_rows, self.reduction.add if self.reduction is not None and is_told else None)
         return scores
 
     def _check_room(self, n_rows: int, form: NDArray[Any]) -> None:
@@ -256,6 +267,8 @@ class OnnxCuda:
         """Give everything back, open the session anew (its arena keeps what it once took), and go on with half of the rows."""
         with guarded(self.plan, 0):
             self.memory.finish()  # copies that are on their way must not land in memory that was given back
+        if self.reduction is not None:
+            self.reduction.drop()  # scored anew, counted anew
         self._buffers.clear()
         self.session = None
         gc.collect()
@@ -283,5 +296,4 @@ def _cupy_memory(device_id: int) -> CardMemory:
     try:
         return CupyMemory(device_id)
     except Exception as failure:  # CuPy raises its own class for every library that it calls
-        said = " ".join(str(failure).split())[:200]
-        raise DeviceError(f"device: card {device_id} cannot be used ({said}); look at nvidia-smi and at CUDA_VISIBLE_DEVICES") from failure
+        raise cannot_be_used(failure, device_id) from failure

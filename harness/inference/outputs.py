@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.errors import ScoreError
-from harness.inference.array_namespace import array_namespace
 from harness.inference.scores import check_scores, positive_scores
 from harness.records.model import ScoringPlan
+from kernels.array_library import array_namespace
 
 
 def scores_of(raw: Any, plan: ScoringPlan) -> Any:

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.errors import ScoreError
-from harness.inference.array_namespace import array_namespace
 from harness.records.model import ScoringPlan
+from kernels.array_library import array_namespace
 
 
 def positive_scores(raw: Any, plan: ScoringPlan) -> Any:

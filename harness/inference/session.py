@@ -16,7 +16,7 @@ from typing import Any
 import onnx
 import onnxruntime
 
-from harness.device import GPU_EXTRA
+from harness.device import CUDA_WANTED, DRIVER_WANTED, GPU_EXTRA, cuda_driver, cuda_version_text
 from harness.errors import DeviceError, HarnessError, ModelError, one_of
 from harness.inference.card_memory import is_out_of_memory
 from harness.records.model import CardPlan, ScoringPlan
@@ -143,7 +143,16 @@ def _opening_trouble(plan: ScoringPlan, providers: Sequence[tuple[str, Mapping[s
             " install TensorRT 10 for CUDA 13, with its libraries on LD_LIBRARY_PATH, or use deploy.provider=cuda"
         )
     if "driver version is insufficient" in text:
-        return DeviceError("device: the NVIDIA driver is older than CUDA 13 wants; install the driver 580 or newer and restart the machine")
+        driver = cuda_driver()
+        known = (
+            f"{driver.version or 'that is installed'} knows CUDA {cuda_version_text(driver.cuda_version)}"
+            if driver.cuda_version
+            else "is too old"
+        )
+        return DeviceError(
+            f"device: the NVIDIA driver {known}, wanted {cuda_version_text(CUDA_WANTED)}; install the driver {DRIVER_WANTED} or newer and restart"
+            " the machine"
+        )
     if is_out_of_memory(trouble):
         return DeviceError(f"device: the card's memory does not hold the model {plan.path}; free the card (see nvidia-smi) or use another")
     failure = re.search(r"(CUDA|CUDNN|CUBLAS) failure \d+: [^;]+", text)

@@ -146,4 +146,5 @@ def _describe(card: Card) -> Gpu:
         mig=card.mig(),
         compute_capability=card.compute_capability(),
         foreign_pids=tuple(pid for pid in card.pids() if pid not in own),
+        used_bytes=card.used_bytes(),
     )

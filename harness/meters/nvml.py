@@ -79,6 +79,11 @@ class Card:
         found = self._ask("nvmlDeviceGetMemoryInfo")
         return None if found is None else int(found.total)
 
+    def used_bytes(self) -> int | None:
+        """Return how much of its memory all processes together hold."""
+        found = self._ask("nvmlDeviceGetMemoryInfo")
+        return None if found is None else int(found.used)
+
     def power_limit_w(self) -> float | None:
         """Return the power limit in force."""
         limit_mw = self._ask("nvmlDeviceGetEnforcedPowerLimit")

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.drift.cell_groups import CellGroups
+from harness.drift.column_on_card import ColumnOnCard
 from harness.drift.column_tables import ColumnTables, PairMaker, tabulate
 from harness.drift.contract_check import check_column
 from harness.drift.contract_infer import infer_rule
@@ -20,6 +21,7 @@ from harness.drift.row_index import RowIndex
 from harness.drift.stored_reference import StoredReference
 from harness.drift.what_changed import what_changed
 from harness.pipeline.column_names import compared_names
+from harness.pipeline.columns_on_card import LogOnCard, is_memory
 from harness.records.column import CURRENT_SIDE, REFERENCE_SIDE, Column, ComparedRows
 from harness.records.conf import DriftConf, ReplayConf
 from harness.records.contract import ColumnRule, Contract, NotChecked, Violation
@@ -36,7 +38,10 @@ from harness.workers.child import Channel
 
 @dataclass(frozen=True)
 class LogWork:
-    """What comparing a log with its reference needs; `contract` None: inferred from the reference."""
+    """What comparing a log with its reference needs; `contract` None: inferred from the reference.
+
+    `cards` names the card of each child that has one, as `CUDA_VISIBLE_DEVICES` takes it; children beyond them have none.
+    """
 
     log: LogFiles
     reference: LogFiles | None
@@ -47,6 +52,7 @@ class LogWork:
     cache_dir: Path
     folder: Path
     identity: str
+    cards: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -74,7 +80,10 @@ class ColumnResult:
 
 @dataclass(frozen=True)
 class PartResult:
-    """What one child found: its columns, by name; the label, where it was that child's; and what all children see alike."""
+    """What one child found: its columns, by name; the label, where it was that child's; and what all children see alike.
+
+    `on_card`: columns that it reduced on its card, and those for which that had not the memory; None where it had no card.
+    """
 
     columns: tuple[ColumnResult, ...]
     label: ColumnResult | None
@@ -84,31 +93,38 @@ class PartResult:
     n_current: int
     left_out: tuple[tuple[str, int], ...]
     notes: tuple[str, ...]
+    on_card: tuple[int, int] | None = None
 
 
 def compare_columns(channel: Channel, work: LogWork, part: int, n_parts: int) -> PartResult:
-    """Compare every `n_parts`-th column of the log with its reference, beginning with number `part`; the last part has the label too."""
+    """Compare every `n_parts`-th column of the log with its reference, beginning with number `part`; the last part has the label too.
+
+    A child with a card counts, measures and orders the columns there; what reads values otherwise stays on the host.
+    """
     needs_reference = work.stored is None and work.contract is None
     compared = ComparedLog(work.log, work.replay, work.reference, roles_of, work.cache_dir, needs_reference=needs_reference)
     rows = compared.rows()
     channel.progress(0)
-    story = _Story(work, compared, rows)
+    story = _Story(work, compared, rows, has_card=part < len(work.cards))
     wanted, results = story.wanted(), []
     for name in wanted[part::n_parts]:
         results.append(story.column(name))
         channel.progress(len(results))
     label = story.label() if part == n_parts - 1 else None
-    return PartResult(tuple(results), label, tuple(wanted), compared.names(), rows.n_reference, rows.n_current, rows.left_out, rows.notes)
+    on_card = None if story.card is None else (story.card.n_there, story.card.n_did_not_fit)
+    sides = (rows.n_reference, rows.n_current, rows.left_out, rows.notes)
+    return PartResult(tuple(results), label, tuple(wanted), compared.names(), *sides, on_card)
 
 
 class _Story:
     """One log and its reference while its columns pass by."""
 
-    def __init__(self, work: LogWork, compared: ComparedLog, rows: ComparedRows) -> None:
+    def __init__(self, work: LogWork, compared: ComparedLog, rows: ComparedRows, *, has_card: bool = False) -> None:
         self.work, self.compared, self.rows = work, compared, rows
         sliced = {s.column: compared.column(s.column) for s in work.replay.slice_columns}
         self.cells: DriftCells = drift_cells(rows, work.replay, sliced)
         self.index, self.groups = RowIndex(rows, self.cells), CellGroups(self.cells)
+        self.card = LogOnCard(self.cells) if has_card else None
         self.names = compared_names(compared.names(), work.replay, work.drift)
         self.stored = {profile.name: profile for profile in (work.stored.columns if work.stored else ())}
         self.statistics = tuple(_resampled_for(s, len(self.names), work.drift.alpha) for s in work.drift.statistics)
@@ -133,19 +149,34 @@ class _Story:
         return None if column is None else self._result(column, "label", True)
 
     def _result(self, column: Column, kind: DriftKind, is_compared: bool) -> ColumnResult:
+        """Reduce a column on the card, and on the host where there is none or it has not the memory."""
+        if self.card is not None:
+            try:
+                there = self.card.column(column)
+                found = self._reduced(column, kind, is_compared, there)
+            except Exception as trouble:  # libraries of a card have no common class for memory that ran out
+                if not is_memory(trouble):
+                    raise
+                self.card.n_did_not_fit += 1
+            else:
+                self.card.n_there += there is not None
+                return found
+        return self._reduced(column, kind, is_compared, None)
+
+    def _reduced(self, column: Column, kind: DriftKind, is_compared: bool, there: ColumnOnCard | None) -> ColumnResult:
         stored = self.stored.get(column.name)
         stored = stored if stored is not None and stored.kind == column.kind else None
         bins = stored.bins if stored is not None else None
-        tables = tabulate(column, self.index, self.groups, bins, self.work.drift.max_categories)
-        current = profile_of(column, tables, self.index, self.groups, CURRENT_SIDE)
+        tables = tabulate(column, self.index, self.groups, bins, self.work.drift.max_categories, there=there)
+        current = profile_of(column, tables, self.index, self.groups, CURRENT_SIDE, there)
         has_rows = (
             self.rows.n_reference > 0 and self.work.stored is None
         )  # beside a stored profile the period says only which rows are current
-        reference = profile_of(column, tables, self.index, self.groups, REFERENCE_SIDE) if has_rows else stored
+        reference = profile_of(column, tables, self.index, self.groups, REFERENCE_SIDE, there) if has_rows else stored
         found: tuple[Found, ...] = ()
         changed = ""
         if is_compared and reference is not None and column.kind != "none":
-            found, changed = self._found(column, tables, reference, current, kind)
+            found, changed = self._found(column, tables, reference, current, kind, there)
         checked = self._checked(column, reference, current) if kind == "covariate" else Checked(None, (), (), 0)
         return ColumnResult(column.name, reference, current, found, changed, self._why_not(column, is_compared), checked)
 
@@ -160,7 +191,13 @@ class _Story:
         return None
 
     def _found(
-        self, column: Column, tables: ColumnTables, reference: ColumnProfile, current: ColumnProfile, kind: DriftKind
+        self,
+        column: Column,
+        tables: ColumnTables,
+        reference: ColumnProfile,
+        current: ColumnProfile,
+        kind: DriftKind,
+        there: ColumnOnCard | None,
     ) -> tuple[tuple[Found, ...], str]:
         statistics = self.statistics
         maker = PairMaker(
@@ -171,6 +208,7 @@ class _Story:
             (reference.cardinality.n_distinct, current.cardinality.n_distinct),
             days=self.work.drift.resample == "days",
             stored=StoredReference(reference) if self.work.stored else None,
+            there=there,
         )
         found: list[Found] = []
         changed = ""

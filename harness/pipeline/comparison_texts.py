@@ -90,6 +90,11 @@ def notes(
         )
     if late_candidate:
         lines.append(f"candidate {conf.candidate} was named after the sweep: its verdict is corrected for all challengers")
+    places = sorted({m.measured_on for v in variants if (m := v.measurement) and m.device == "cuda" and m.points and m.measured_on})
+    if len(places) > 1:
+        lines.append(
+            f"speed: variants were timed on different cards ({'; '.join(places)}), so their times and costs do not compare; use force=true"
+        )
     weak = sorted({m.protocol for v in variants if (m := v.measurement) and m.points and m.protocol not in DECIDING_PROTOCOLS})
     lines += [f"speed: protocol {protocol}, a first look; gates on cost and latency stay UNDECIDED on it" for protocol in weak]
     return tuple(lines)

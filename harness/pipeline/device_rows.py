@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.errors import DeviceError
 from harness.pipeline.reduction import OnCard, Rows
 from harness.records.conf import SweepConf, VariantConf
 from harness.records.needs import Needs
-
-_NO_FORM = "a card has no form of it"
 
 
 @dataclass(frozen=True)
@@ -29,9 +25,21 @@ class Asked:
     has_pair: bool
 
     @property
-    def is_counted_there(self) -> bool:
-        """Whether rows of this task and design are counted and ordered on a card."""
-        return is_reduced_on_card(self.rows)
+    def is_binary(self) -> bool:
+        """Whether labels are 0 and 1."""
+        return self.rows.task == "binary"
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether labels are 0 and 1, and rows neither weighted nor clustered."""
+        return self.is_binary and not self.rows.is_designed
+
+    @property
+    def has_values(self) -> bool:
+        """Whether moments of values are kept for the gain rule: the errors of a regression always, and of 0 and 1 the columns it reads."""
+        if self.rows.is_designed or self.rows.task == "multiclass":
+            return False
+        return not self.is_binary or (self.conf.gain is not None and bool(self.conf.gain.columns()))
 
 
 @dataclass(frozen=True)
@@ -45,26 +53,27 @@ class Part:
 
 # Everything that a child may compute from scores. What has no form for a card takes the scores that came back.
 PARTS = (
-    Part("counts, losses and calibration bins", lambda a: a.is_counted_there),
-    Part("exact ranks", lambda a: a.is_counted_there and (a.needs.ranks or not a.needs.binned_auc)),
-    Part("AUC of binned scores", lambda a: a.is_counted_there and a.needs.binned_auc),
-    Part("logistic recalibration", lambda a: a.is_counted_there and a.needs.calibration),
-    Part("rank curve", lambda a: a.rows.task == "binary" and a.needs.curve, "one thread would walk all rows of a column"),
-    Part("regression", lambda a: a.rows.task == "regression", _NO_FORM),
-    Part("several classes", lambda a: a.rows.task == "multiclass", _NO_FORM),
-    Part("weighted and clustered rows", lambda a: a.rows.task == "binary" and a.rows.is_designed, _NO_FORM),
-    Part("threshold by a rule", lambda a: a.rows.task == "binary" and a.variant.threshold.value is None, "tuning rows are few"),
+    Part("counts, losses and calibration bins", lambda a: a.is_binary),
+    Part("exact ranks", lambda a: a.is_plain and (a.needs.ranks or not a.needs.binned_auc)),
+    Part("AUC of binned scores", lambda a: a.is_binary and a.needs.binned_auc),
+    Part("logistic recalibration", lambda a: a.is_plain and a.needs.calibration),
+    Part("rank curve", lambda a: a.is_binary and a.needs.curve),
+    Part("regression", lambda a: a.rows.task == "regression"),
+    Part("several classes", lambda a: a.rows.task == "multiclass"),
+    Part("weighted and clustered rows", lambda a: a.is_binary and a.rows.is_designed),
+    Part("threshold by a rule", lambda a: a.is_binary and a.variant.threshold.value is None, "tuning rows are few"),
     Part("reference rows", lambda a: a.conf.replay.reference is not None, "they are few"),
     Part("rows without a label", lambda a: a.has_pair, "they are few"),
-    Part("amounts of the gain rule", lambda a: a.conf.gain is not None and bool(a.conf.gain.columns()), _NO_FORM),
-    Part("drift of scores", lambda a: a.conf.drift is not None, _NO_FORM),
-    Part("slice search", lambda a: a.conf.slice_search is not None, _NO_FORM),
+    Part("amounts of the gain rule", lambda a: a.has_values),
+    Part("drift of scores", lambda a: a.conf.drift is not None),
+    Part(
+        "drift statistics of another profile", lambda a: a.conf.drift is not None and a.conf.drift.profile != "harness", "they read values"
+    ),
+    Part("slice search", lambda a: a.conf.slice_search is not None),
+    Part(
+        "features and confirmed slices", lambda a: a.conf.slice_search is not None, "features are encoded there, slices to confirm are few"
+    ),
 )
-
-
-def is_reduced_on_card(rows: Rows) -> bool:
-    """Say whether rows of this task and design are counted and ordered on a card."""
-    return rows.task == "binary" and not rows.is_designed
 
 
 def where_parts_run(asked: Asked) -> str:
@@ -73,7 +82,7 @@ def where_parts_run(asked: Asked) -> str:
     there = [part.name for part in parts if part.why_on_host is None]
     here = [f"{part.name} ({part.why_on_host})" for part in parts if part.why_on_host is not None]
     return (
-        f"device: {len(there)} of {len(parts)} parts are computed on the card, after scoring: {', '.join(there) or 'none'}; "
+        f"device: {len(there)} of {len(parts)} parts are computed on the card: {', '.join(there) or 'none'}; "
         f"{len(here)} on the host, from the scores that came back: {', '.join(here) or 'none'}"
     )
 
@@ -105,7 +114,7 @@ class Card:
         return self._sent[id(array)][1]
 
     def rows(self, rows: Rows) -> Rows:
-        """Return the rows with labels, slice ids and window ids on the card.
+        """Return the rows with labels, ids, weights and clusters on the card.
 
         Raises
         ------
@@ -118,28 +127,12 @@ class Card:
             check_ids("slice_ids", rows.slice_ids, rows.grid.n_slices)
             if rows.window_ids is not None:
                 check_ids("window_ids", rows.window_ids, rows.grid.n_windows)
-        window_ids = None if rows.window_ids is None else self.send(rows.window_ids)
-        return replace(rows, labels=self.send(rows.labels), slice_ids=self.send(rows.slice_ids), window_ids=window_ids)
+        names = ("labels", "slice_ids", "window_ids", "weights", "cluster_ids")
+        there = {name: self.send(array) for name in names if (array := getattr(rows, name)) is not None}
+        return replace(rows, **there)
 
     def scored(self, rows: Rows, *scores: Any) -> OnCard:
         """Return scores of these rows on the card, where they may be already."""
         from kernels.devices import is_on_cuda
 
         return OnCard(tuple(one if is_on_cuda(one) else self.send(one) for one in scores), self.rows(rows))
-
-
-@contextlib.contextmanager
-def card_errors() -> Iterator[None]:
-    """Say in one sentence that the memory of the card ran out.
-
-    Raises
-    ------
-    DeviceError
-        When it did.
-    """
-    from kernels.devices import CardMemoryError
-
-    try:
-        yield
-    except CardMemoryError as trouble:
-        raise DeviceError(f"device: {trouble}") from trouble

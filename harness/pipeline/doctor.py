@@ -11,7 +11,7 @@ from pathlib import Path
 from rich.table import Table
 
 from harness.config import shipped_conf
-from harness.device import BOTH_ONNXRUNTIMES, CudaStack, cuda_stack, stack_troubles, why_not_cuda
+from harness.device import BOTH_ONNXRUNTIMES, CudaStack, cuda_stack, cuda_version_text, stack_troubles, why_not_cuda
 from harness.meters.energy import EnergyMeter, NoEnergyMeter, cpu_energy_meter
 from harness.meters.machine import capture, is_vm
 from harness.meters.meter_for import cuda_energy_meter
@@ -86,20 +86,16 @@ def gpu_findings(stack: CudaStack) -> list[tuple[str, str, str]]:
     [('no', 'gpu', 'no CUDA driver (libcuda.so.1 is not installed); device=cuda is refused')]
     """
     driver = stack.driver
-    is_meant = driver.n_devices > 0 or any(stack.version(name) for name in ("onnxruntime-gpu", "cupy-cuda13x"))
+    is_meant = driver.n_devices > 0 or driver.remedy is not None or any(stack.version(name) for name in ("onnxruntime-gpu", "cupy-cuda13x"))
     is_said = {driver.reason} | ({BOTH_ONNXRUNTIMES} if stack.version("onnxruntime") and stack.version("onnxruntime-gpu") else set())
     troubles = [t for t in stack_troubles(stack) if is_meant and t.text not in is_said]
-    known = f", CUDA {driver.cuda_version // 1000}.{driver.cuda_version % 1000 // 10}" if driver.cuda_version else ""
+    own = f", driver {driver.version}" if driver.version else ""
+    known = f", CUDA {cuda_version_text(driver.cuda_version)}" if driver.cuda_version else ""
     if driver.n_devices == 0:
-        first = ("no", "gpu", f"{driver.reason}; device=cuda is refused")
-    elif why_not_cuda(stack):
-        first = (
-            "no",
-            "gpu",
-            f"the driver finds {driver.n_devices} CUDA device(s){known}; device=cuda is refused until the following is mended",
-        )
+        first = ("no", "gpu", "; ".join(filter(None, (driver.reason, "device=cuda is refused", driver.remedy))))
     else:
-        first = ("ok", "gpu", f"the driver finds {driver.n_devices} CUDA device(s){known}; device=cuda can run")
+        can = "device=cuda is refused until the following is mended" if why_not_cuda(stack) else "device=cuda can run"
+        first = ("no" if why_not_cuda(stack) else "ok", "gpu", f"the driver finds {driver.n_devices} CUDA device(s){own}{known}; {can}")
     return [first, *(("no", trouble.what, f"{trouble.text}; {trouble.remedy}") for trouble in troubles)]
 
 
@@ -111,11 +107,14 @@ def card_findings(gpus: Sequence[Gpu]) -> list[tuple[str, str, str]]:
             ("no", "card use", "timings and energy hold the share of others; end them, or set CUDA_VISIBLE_DEVICES to a free card")
         )
     if any(gpu.mig for gpu in gpus):
-        text = "an instance has no power reading of its own; name the one to use: CUDA_VISIBLE_DEVICES=MIG-… (nvidia-smi -L lists them)"
+        text = (
+            "an instance has no power reading of its own, and CUDA shows one instance to a process and no other card beside it; name those to use,"
+            " with commas between them: CUDA_VISIBLE_DEVICES=MIG-… (nvidia-smi -L lists them)"
+        )
         found.append(("no", "card mig", text))
     models = sorted({gpu.name for gpu in gpus})
     if len(models) > 1:
-        text = f"different models ({', '.join(models)}): variants timed on different ones do not compare; set CUDA_VISIBLE_DEVICES=GPU-…"
+        text = f"different models ({', '.join(models)}): variants are scored on all and timed on the first; CUDA_VISIBLE_DEVICES=GPU-… keeps one"
         found.append(("no", "card models", text))
     return found
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,9 +25,10 @@ from harness.runs import store
 from harness.tallies.stored_moments import moments_from_columns, moments_to_columns
 
 if TYPE_CHECKING:
+    from harness.pipeline.device_rows import Card
     from harness.pipeline.stored_variant import StoredVariant
 
-Scored = tuple[NDArray[np.float32], float | None]  # scores of all rows, and the threshold they are decided at
+Scored = tuple[Any, float | None]  # scores of all rows, on the host or a card, and the threshold they are decided at
 _BLOCK_ROWS = 1 << 20
 _NUMBERS = ("number", "integer", "boolean")
 
@@ -104,7 +106,7 @@ def tuning_values(
 
 def write_value_moments(
     folder: Path,
-    scores: NDArray[np.float32],
+    scores: Any,
     threshold: float | None,
     against: Scored | None,
     rows: Rows,
@@ -112,6 +114,7 @@ def write_value_moments(
     prepared: PreparedReplay,
     variants: Sequence[VariantConf],
     conf: SweepConf,
+    card: Card | None = None,
 ) -> None:
     """Keep the moments of the values that the business rule reads: of the variant, of its pair, and of the pair's rows without a label.
 
@@ -119,40 +122,58 @@ def write_value_moments(
 
     Parameters
     ----------
+    scores
+        Of all rows; with `card` they may be there already.
     against
         The champion's scores and threshold; None without a pair.
     rows, pair_rows
         The rows that are judged of the variant, and of both.
     variants
         The variant, and the champion where there is a pair.
+    card
+        Where rows and scores are sent, and the moments taken; None: on the host.
     """
     if rows.is_designed or rows.task == "multiclass":  # no rule reads them
         return
+    if card is not None:
+        if against is not None and pair_rows is not None:
+            both = card.scored(pair_rows, against[0])
+            against, pair_rows = (both.scores[0], against[1]), both.rows
+        own = card.scored(rows, scores)
+        scores, rows = own.scores[0], own.rows
     found: dict[str, ValueMoments] = {}
     if rows.task == "regression":
-        found = _of_errors(scores, against, rows, pair_rows, prepared, conf.gain)
+        found = _of_errors(scores, against, rows, pair_rows, prepared, conf.gain, card is not None)
     elif value_group(conf.gain) is not None:
         assert threshold is not None
-        found = _of_amounts((scores, threshold), against, rows, pair_rows, prepared, variants, conf.gain)
+        found = _of_amounts((scores, threshold), against, rows, pair_rows, prepared, variants, conf.gain, card)
     for name, moments in found.items():
         files.write_columns(folder / name, moments_to_columns(moments))
 
 
 def _of_errors(
-    scores: NDArray[np.float32],
+    scores: Any,
     against: Scored | None,
     rows: Rows,
     pair_rows: Rows | None,
     prepared: PreparedReplay,
     gain: Any,
+    is_on_card: bool,
 ) -> dict[str, ValueMoments]:
     from harness.tallies.value_moments import tally_errors
+    from kernels.devices import to_device
 
     group = value_group(gain)
     tensor = None if group is None else open_tensor(prepared.folder, group)
-    policy = None if tensor is None else lambda block: tensor[block, -1]
+
+    def of_policy(block: slice) -> Any:
+        assert tensor is not None
+        predictions = tensor[block, -1]
+        return to_device(np.ascontiguousarray(predictions)) if is_on_card else predictions
+
     cells = (rows.slice_ids, rows.window_ids, rows.grid)
-    found = {store.VALUES: tally_errors(scores, rows.labels, *cells, policy, gain.policy_column() if group else None)}
+    policy = gain.policy_column() if group else None
+    found = {store.VALUES: tally_errors(scores, rows.labels, *cells, of_policy if group else None, policy)}
     if against is not None and pair_rows is not None:
         champion = against[0]
         found[store.PAIRED_VALUES] = tally_errors(scores, pair_rows.labels, *cells, lambda block: champion[block])
@@ -167,31 +188,39 @@ def _of_amounts(
     prepared: PreparedReplay,
     variants: Sequence[VariantConf],
     gain: Any,
+    card: Card | None,
 ) -> dict[str, ValueMoments]:
-    from harness.tallies.value_moments import decision_cases, tally_amounts
+    from harness.tallies.value_moments import CaseRule, decision_cases, flags_of, tally_amounts_by_block
 
     group = value_group(gain)
     assert group is not None
     tensor, policy = open_tensor(prepared.folder, group), gain.policy_column()
     names = group.columns if policy is None else group.columns[:-1]
-    cells = (rows.slice_ids, rows.window_ids, rows.grid)
     decided = _decided(own)
-    by_policy = np.zeros(len(decided), np.bool_) if policy is None else tensor[:, -1] == 1.0
-    cases = decision_cases(rows.labels, by_policy, decided)
-    found = {store.VALUES: tally_amounts(tensor, names, cases, 8, *cells, policy)}
+
+    def of_variant(block: slice, values: Any) -> Any:
+        return decision_cases(rows.labels[block], flags_of(values, policy is not None), decided[block])
+
+    rules: list[tuple[CaseRule, int]] = [(of_variant, 8)]
     if against is not None and pair_rows is not None:
-        by_champion = _decided(against)
-        cases = decision_cases(pair_rows.labels, by_champion, decided)
-        found[store.PAIRED_VALUES] = tally_amounts(tensor, names, cases, 8, *cells)
-        cases = np.where(is_unlabelled(prepared, variants), decision_cases(np.zeros(len(decided), np.int8), by_champion, decided), -1)
-        found[store.UNLABELLED_VALUES] = tally_amounts(tensor, names, cases.astype(np.int8), 4, *cells)
-    return found
+        by_champion, labels = _decided(against), pair_rows.labels
+        unlabelled = np.where(is_unlabelled(prepared, variants), np.int8(0), np.int8(-1))
+        missing = unlabelled if card is None else card.send(unlabelled)
+        rules += [
+            (lambda block, _: decision_cases(labels[block], by_champion[block], decided[block]), 8),
+            (lambda block, _: decision_cases(missing[block], by_champion[block], decided[block]), 4),
+        ]
+    found = tally_amounts_by_block(tensor, names, rules, rows.slice_ids, rows.window_ids, rows.grid)
+    found[0] = replace(found[0], policy=policy)
+    return dict(zip((store.VALUES, store.PAIRED_VALUES, store.UNLABELLED_VALUES), found, strict=False))
 
 
-def _decided(scored: Scored) -> NDArray[np.bool_]:
-    scores, threshold = scored
-    assert threshold is not None
-    return np.asarray(scores >= np.float32(threshold), np.bool_)
+def _decided(scored: Scored) -> Any:
+    from kernels.array_library import library_of
+
+    assert scored[1] is not None
+    _, scores, back = library_of(scored[0])
+    return back(scores >= np.float32(scored[1]))
 
 
 def read_value_moments(file: Path) -> ValueMoments | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -10,9 +11,11 @@ from threading import Event
 
 import psutil
 
+from harness.device import CudaDriver
 from harness.drift.contract_file import read_contract
 from harness.drift.profile_file import profile_of_text
 from harness.errors import ConfigError, HarnessError, ReplayError, ResultsError
+from harness.pipeline.card_errors import card_errors
 from harness.pipeline.column_work import LogWork, PartResult, compare_columns
 from harness.pipeline.environment import sources
 from harness.pipeline.log_drift import put_together
@@ -44,6 +47,7 @@ _CODE = (
     "pipeline/log_drift.py",
     "pipeline/column_work.py",
     "pipeline/column_names.py",
+    "pipeline/columns_on_card.py",
 )
 
 
@@ -149,6 +153,22 @@ def n_children(work: LogWork, n_cores: int, available_bytes: int) -> int:
     return max(1, min(MAX_CHILDREN, n_cores, len(work.log.columns), fit))
 
 
+def children_of_cards(cards: Sequence[str], driver: CudaDriver) -> tuple[str, ...]:
+    """Return the card of each child that has one: children share cards in turn, unless these let one process in.
+
+    Most of a column's work is the host's, so that one child a card would be slower than four on the CPU; what a child has on its card is a
+    column and the cells of the rows.
+
+    >>> from harness.device import CudaDevice
+    >>> driver = CudaDriver(1, None, devices=(CudaDevice("NVIDIA L4", "GPU-a", "Exclusive_Process"),))
+    >>> children_of_cards(("GPU-a",), CudaDriver(1, None)), children_of_cards(("GPU-a",), driver), children_of_cards((), driver)
+    (('GPU-a', 'GPU-a', 'GPU-a', 'GPU-a'), ('GPU-a',), ())
+    """
+    is_shared = all(device.compute_mode != "Exclusive_Process" for device in driver.devices)
+    n_with_card = MAX_CHILDREN if is_shared else len(cards)
+    return tuple(cards[part % len(cards)] for part in range(n_with_card)) if cards else ()
+
+
 def thread_count() -> int:
     """Return how many cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -166,8 +186,11 @@ def _kept(work: LogWork) -> LogFindings | None:
 
 def _compare(channel: Channel, work: LogWork, part: int, n_parts: int) -> tuple[PartResult | None, HarnessError | None]:
     """Hand a refusal over as what it is: the parent knows its exit code."""
+    if part < len(work.cards):
+        os.environ["CUDA_VISIBLE_DEVICES"] = work.cards[part]  # before anything has asked CUDA for one
     try:
-        return compare_columns(channel, work, part, n_parts), None
+        with card_errors("while columns of the log were reduced on it"):
+            return compare_columns(channel, work, part, n_parts), None
     except HarnessError as trouble:
         return None, trouble
 

@@ -12,6 +12,7 @@ from harness.drift.drift_rows import drift_rows
 from harness.drift.profile_file import profile_text
 from harness.pipeline.column_names import reference_text
 from harness.pipeline.column_work import ColumnResult, LogWork, PartResult
+from harness.pipeline.columns_on_card import note_of
 from harness.records.contract import Contract, ContractReport
 from harness.records.drift import DriftRow
 from harness.records.log_findings import LogFindings
@@ -32,13 +33,19 @@ def put_together(work: LogWork, parts: Sequence[PartResult]) -> LogFindings:
     labels = [part.label for part in parts if part.label is not None]
     found = [f for result in (*results, *labels) for f in result.found]
     rows = drift_rows(found, work.drift.profile, work.drift.alpha)
-    findings = _findings(work, first, results, labels, rows)
+    note = note_of([part.on_card for part in parts if part.on_card is not None], len(results) + len(labels))
+    findings = _findings(work, first, results, labels, rows, (note,) if note else ())
     _write(work, findings, results, rows)
     return findings
 
 
 def _findings(
-    work: LogWork, first: PartResult, results: Sequence[ColumnResult], labels: Sequence[ColumnResult], rows: Sequence[DriftRow]
+    work: LogWork,
+    first: PartResult,
+    results: Sequence[ColumnResult],
+    labels: Sequence[ColumnResult],
+    rows: Sequence[DriftRow],
+    notes: tuple[str, ...],
 ) -> LogFindings:
     every = [*results, *labels]
     return LogFindings(
@@ -52,7 +59,7 @@ def _findings(
         columns=column_findings(rows, {r.name: r.changed for r in every}),
         not_compared=tuple((r.name, r.not_compared) for r in every if r.not_compared),
         contract=_report(work, first, results),
-        notes=first.notes,
+        notes=(*first.notes, *notes),
     )
 
 

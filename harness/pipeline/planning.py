@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from harness.device import cuda_stack, why_not_cuda
+from harness.device import CudaDriver, cuda_stack, why_not_cuda
 from harness.errors import ConfigError, DeviceError, ReplayError
 from harness.inference.inspect import inspect_model
 from harness.inference.plan import plan_logged, plan_onnx
+from harness.meters.cards import describe_cards, visible_uuids
+from harness.pipeline.card_lanes import card_notes, cards_of
 from harness.pipeline.environment import sources
 from harness.pipeline.gain_tallies import check_value_columns, value_group
+from harness.pipeline.progress import say
 from harness.pipeline.quality import Member
 from harness.records.conf import SweepConf, VariantConf
 from harness.records.model import ScoringPlan
@@ -55,7 +59,7 @@ def plan_sweep(conf: SweepConf, cache_dir: Path | None) -> Plan:
     cache_dir
         Where the log's fingerprint is remembered; None remembers nothing.
     """
-    _check_devices(conf.variants)
+    driver = _check_devices(conf.variants, is_timed=conf.measure.protocol != "none")
     for variant in conf.variants:
         _check_threshold(variant, conf)
     if conf.replay.path == _DEMO_LOG and not any(Path().glob(_DEMO_LOG)):
@@ -67,6 +71,8 @@ def plan_sweep(conf: SweepConf, cache_dir: Path | None) -> Plan:
     plans = tuple(_plan(v, conf, log) for v in conf.variants)
     check_value_columns(log, conf.gain)
     values = value_group(conf.gain)
+    if driver is not None:
+        _say_cards(driver, conf)
     groups = tuple(dict.fromkeys((*(i.group for p in plans for i in p.inputs), *([values] if values else []))))
     return Plan(log, plans, groups, code_hash(sources("replay", "slicing", "records/replay.py", "pipeline/prepare.py")))
 
@@ -165,12 +171,36 @@ def _named_columns(variant: VariantConf, conf: SweepConf) -> Sequence[str]:
     return [*named, *(variant.features or conf.replay.features if not variant.inputs else ())]
 
 
-def _check_devices(variants: Sequence[VariantConf]) -> None:
-    """Refuse device=cuda where the driver has no card or a package is missing."""
-    first = next((variant for variant in variants if variant.device == "cuda"), None)
-    trouble = None if first is None else why_not_cuda(cuda_stack())
-    if first is not None and trouble is not None:
-        raise DeviceError(f"device: cuda was asked for by variant '{first.label}', and {trouble.text}; {trouble.remedy}, or use device=cpu")
+def _check_devices(variants: Sequence[VariantConf], *, is_timed: bool) -> CudaDriver | None:
+    """Refuse device=cuda where the driver has no card or a package is missing; return the driver, or None where no variant has a card."""
+    on_card = [variant for variant in variants if variant.device == "cuda"]
+    if not on_card:
+        return None
+    stack = cuda_stack()
+    trouble = why_not_cuda(stack)
+    if trouble is not None:
+        raise DeviceError(
+            f"device: cuda was asked for by variant '{on_card[0].label}', and {trouble.text}; {trouble.remedy}, or use device=cpu"
+        )
+    n_processes, first = len(on_card), next(iter(stack.driver.devices), None)
+    if is_timed and n_processes > 1 and first and first.compute_mode == "Exclusive_Process" and not _has_mps():
+        raise DeviceError(
+            f"device: the compute mode of {first} is Exclusive_Process, which lets one process in, and the speed phase keeps one for each of the"
+            f" {n_processes} variants on it; run: sudo nvidia-smi -i {first.uuid} -c DEFAULT, or use measure=none"
+        )
+    return stack.driver
+
+
+def _has_mps() -> bool:
+    """Say whether the Multi-Process Service runs: behind it all processes are one, and the mode lets them in."""
+    return (Path(os.environ.get("CUDA_MPS_PIPE_DIRECTORY") or "/tmp/nvidia-mps") / "control").exists()
+
+
+def _say_cards(driver: CudaDriver, conf: SweepConf) -> None:
+    n_variants = sum(variant.device == "cuda" for variant in conf.variants)
+    cards = cards_of(visible_uuids(), driver.n_devices)
+    for note in card_notes(cards, driver.devices, describe_cards()[0], n_variants, is_timed=conf.measure.protocol != "none"):
+        say(note)
 
 
 def _check_threshold(variant: VariantConf, conf: SweepConf) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.device import first_device
 from harness.errors import ReplayError, ScoreError
 from harness.records.conf import SweepConf, VariantConf
 from harness.records.model import ScoringPlan
@@ -49,15 +50,20 @@ class QualityResult:
     inference_s: float
     scores_reused: bool
     batch_rows: int
+    card: str | None = None
 
 
 @dataclass(frozen=True)
 class _Scored:
-    """The scores of all rows on the host, and on the card where they were made there; and the rows of a batch that were really used."""
+    """The scores of all rows on the host, and on the card where they were made there; and the rows of a batch that were really used.
+
+    `card` is the one that rows were sent to, and counted on, while they were scored; None where that was not begun.
+    """
 
     scores: NDArray[np.float32]
     on_card: Any
     batch_rows: int
+    card: Any = None
 
 
 def run_quality(
@@ -102,6 +108,7 @@ def run_quality(
         batch_rows=result.batch_rows if result else member.plan.batch_rows,
         metrics=tuple(repr(m) for m in conf.metrics),
         seed=conf.seed,
+        card=result.card if result else card,
     )
     store.write_run(member.folder, record)
     return record
@@ -109,9 +116,12 @@ def run_quality(
 
 def on_one_card(channel: Channel, card: str | None, *work: Any) -> QualityResult:
     """Let this process see one card only, before anything has asked CUDA for one, and do the work."""
+    from harness.pipeline.card_errors import card_errors
+
     if card is not None:
         os.environ["CUDA_VISIBLE_DEVICES"] = card
-    return score_and_reduce(channel, *work)
+    with card_errors("between scoring and writing its tables"):  # wherever a card is asked for something that is not guarded more closely
+        return score_and_reduce(channel, *work)
 
 
 def score_and_reduce(
@@ -119,9 +129,10 @@ def score_and_reduce(
 ) -> QualityResult:
     """Do the work of one variant inside its child: scores, tallies, paired tallies, metrics."""
     from harness.inference.outputs import check
-    from harness.pipeline.device_rows import Asked, Card, card_errors, is_reduced_on_card, where_parts_run
+    from harness.pipeline.card_errors import card_errors
+    from harness.pipeline.device_rows import Asked, Card, where_parts_run
     from harness.pipeline.gain_tallies import write_value_moments
-    from harness.pipeline.reduction import judged_rows, paired_of, tally_of
+    from harness.pipeline.reduction import Orders, judged_rows, paired_of, tally_of
     from harness.pipeline.variant_drift import write_variant_drift
     from harness.pipeline.variant_tables import write_confusion, write_reference, write_unlabelled, write_worst_slices
     from harness.replay.prepared import open_prepared
@@ -134,7 +145,7 @@ def score_and_reduce(
         store.link(kept, member.folder / store.SCORES)
         scored = _Scored(store.read_scores(member.folder / store.SCORES), None, member.plan.batch_rows)
     else:
-        scored = _scores(member.plan, prepared, member.folder / store.RAW_SCORES, channel)
+        scored = _scores(member, champion, conf, prepared, channel)
     inference_s, scores, batch_rows = time.perf_counter() - began, scored.scores, scored.batch_rows
     if len(scores) != prepared.n_rows:
         raise ScoreError(f"scores: {len(scores):,} are kept for {prepared.n_rows:,} rows; run the sweep again with force=true")
@@ -151,25 +162,28 @@ def score_and_reduce(
     threshold = _threshold(member.conf, scores, prepared, conf, champion_scores, champion_threshold) if task == "binary" else None
     needs = combined(m.needs() for m in conf.metrics)
     rows = judged_rows(task, prepared, (member.conf,))
-    card = Card() if member.plan.device == "cuda" and is_reduced_on_card(rows) else None
+    card = (scored.card or Card()) if member.plan.device == "cuda" else None
     if member.plan.device == "cuda":
         _say(where_parts_run(Asked(rows, needs, conf, member.conf, champion_scores is not None)))
     there = scores if scored.on_card is None else scored.on_card
     del scored
-    paired, both, same_rows = None, None, False
+    paired, both, orders = None, None, Orders()
     if champion is not None and champion_scores is not None:
         both = judged_rows(task, prepared, (member.conf, champion.conf))
-        same_rows = both.labels is rows.labels or bool(np.array_equal(both.labels, rows.labels))
+        if np.array_equal(both.labels, rows.labels, equal_nan=rows.labels.dtype.kind == "f"):
+            both = rows  # the very same arrays, so that nothing of them is sent or ordered twice
         with card_errors():
             on_card = card.scored(both, champion_scores, there) if card else None
-            paired = paired_of(champion_scores, scores, both, champion_threshold, threshold, needs, alive, on_card)
+            kept_order = orders if both is rows and needs.curve else None
+            paired = paired_of(champion_scores, scores, both, champion_threshold, threshold, needs, alive, on_card, kept_order)
         files.write_columns(member.folder / store.PAIRED, to_columns(paired))
         alive()
     # A pair on the very rows that are judged alone has ordered them already.
-    ordered = paired.ranks.challenger if isinstance(paired, PairedTally) and paired.ranks and same_rows and not rows.is_designed else None
+    ordered = paired.ranks.challenger if isinstance(paired, PairedTally) and paired.ranks and both is rows else None
     with card_errors():
-        tally = tally_of(scores, rows, threshold, needs, ordered, alive, card.scored(rows, there) if card else None)
-    card = there = on_card = None  # what follows is of the host: the card is free for others
+        tally = tally_of(scores, rows, threshold, needs, ordered, alive, card.scored(rows, there) if card else None, orders)
+    del orders
+    on_card = None
     files.write_columns(member.folder / store.TALLIES, to_columns(tally))
     alive()
     values = []
@@ -183,15 +197,19 @@ def score_and_reduce(
     pair = (member.conf, champion.conf) if champion is not None else (member.conf,)
     write_unlabelled(member.folder, scores, threshold, against, rows, prepared, pair)
     alive()
-    write_value_moments(member.folder, scores, threshold, against, rows, both, prepared, pair, conf)
+    with card_errors():
+        write_value_moments(member.folder, there, threshold, against, rows, both, prepared, pair, conf, card)
     alive()
     write_confusion(member.folder, member.conf.label, tally, rows, prepared)
-    write_variant_drift(member.folder, member.conf, scores, prepared, conf)
-    alive()
-    write_worst_slices(member.folder, member.conf.label, scores, threshold, against, rows, prepared, member.plan, conf)
+    with card_errors():
+        write_variant_drift(member.folder, member.conf, scores, prepared, conf, card, there)
+        alive()
+        write_worst_slices(member.folder, member.conf.label, there, threshold, against, rows, prepared, member.plan, conf, card)
     n_judged = int(is_known(rows.labels).sum())
     n_in_training = prepared.account.n_judged - n_judged
-    return QualityResult(threshold, n_judged, n_in_training, len(scores), inference_s, kept is not None, batch_rows)
+    used = first_device() if member.plan.device == "cuda" and member.plan.source == "onnx" else None
+    named = None if used is None else str(used)
+    return QualityResult(threshold, n_judged, n_in_training, len(scores), inference_s, kept is not None, batch_rows, named)
 
 
 def _say(line: str) -> None:
@@ -199,18 +217,25 @@ def _say(line: str) -> None:
     sys.stdout.write(f"{line}\n")
 
 
-def _scores(plan: ScoringPlan, prepared: PreparedReplay, raw: Path, channel: Channel) -> _Scored:
+def _scores(member: Member, champion: Member | None, conf: SweepConf, prepared: PreparedReplay, channel: Channel) -> _Scored:
     """Score every row, on a card where the plan says so."""
+    plan = member.plan
     if plan.device == "cuda" and plan.source == "onnx":
-        return _scores_on_card(plan, prepared, channel)
-    return _Scored(_scores_on_host(plan, prepared, raw, channel), None, plan.batch_rows)
+        return _scores_on_card(member, champion, conf, prepared, channel)
+    return _Scored(_scores_on_host(plan, prepared, member.folder / store.RAW_SCORES, channel), None, plan.batch_rows)
 
 
-def _scores_on_card(plan: ScoringPlan, prepared: PreparedReplay, channel: Channel) -> _Scored:
+def _scores_on_card(member: Member, champion: Member | None, conf: SweepConf, prepared: PreparedReplay, channel: Channel) -> _Scored:
+    """Score every row on a card, and count there while later rows are scored what needs no more than the scores so far."""
     from harness.inference.onnx_cuda import OnnxCuda
+    from harness.pipeline.card_errors import card_errors
+    from harness.pipeline.running_tally import CountingCard, running_tally
     from harness.replay.prepared import open_tensor
     from kernels.devices import to_host
 
+    plan, card = member.plan, CountingCard()
+    known = None if champion is None else (champion.conf, _kept_scores(champion), _champion_threshold(champion))
+    running, why_after = running_tally(card, member.conf, known, conf, prepared)
     reported = time.monotonic()
 
     def on_rows(done: int) -> None:
@@ -220,11 +245,16 @@ def _scores_on_card(plan: ScoringPlan, prepared: PreparedReplay, channel: Channe
             channel.progress(done)
 
     scorer = OnnxCuda(plan, 0)
+    scorer.reduction = running
     tensors = [open_tensor(prepared.folder, planned.group) for planned in plan.inputs]
     on_card = scorer.score_rows(tensors, prepared.n_rows, plan.batch_rows, on_rows)
     for note in scorer.notes:
         _say(f"device: {note}")
-    return _Scored(to_host(on_card), on_card, scorer.batch_rows)
+    with card_errors():
+        card.keep(on_card, running.finish() if running is not None else None)
+    after = why_after if running is None else running.why_after
+    _say(f"device: counts are reduced after scoring: {after}" if after else "device: counts were reduced while scoring")
+    return _Scored(to_host(on_card), on_card, scorer.batch_rows, card)
 
 
 def _scores_on_host(plan: ScoringPlan, prepared: PreparedReplay, raw: Path, channel: Channel) -> NDArray[np.float32]:

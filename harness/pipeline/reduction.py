@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,9 @@ from harness.records.needs import Needs
 from harness.records.replay import PreparedReplay, is_known
 from harness.records.tally import ALL, BinaryTally, Grid, PairedTally, RankSums
 from harness.records.task_tally import MulticlassTally, PairedMulticlassTally, PairedRegressionTally, RegressionTally
+
+if TYPE_CHECKING:
+    from harness.pipeline.running_tally import Counted
 
 Tally = BinaryTally | RegressionTally | MulticlassTally
 Paired = PairedTally | PairedRegressionTally | PairedMulticlassTally
@@ -55,10 +58,31 @@ class Rows:
 
 @dataclass(frozen=True)
 class OnCard:
-    """The same scores and rows on a card: of one variant, or of champion and challenger."""
+    """The same scores and rows on a card, weights and clusters too: of one variant, or of champion and challenger.
+
+    `counted` is what was counted of them while they were scored, and is not counted again.
+    """
 
     scores: tuple[Any, ...]
     rows: Rows
+    counted: Counted | None = None
+
+
+class Orders:
+    """The orders of scores that were asked for, each made once: what a pair has ordered, the rank curve of the variant alone walks along."""
+
+    def __init__(self) -> None:
+        self._made: list[tuple[Any, Any, Any]] = []
+
+    def of(self, scores: Any, labels: Any) -> Any:
+        """Return what `score_order` returns for these very arrays; it lies where they do."""
+        from kernels.score_order import score_order
+
+        for made_scores, made_labels, order in self._made:
+            if made_scores is scores and made_labels is labels:
+                return order
+        self._made.append((scores, labels, score_order(scores, labels)))
+        return self._made[-1][2]
 
 
 def judged_rows(task: str, prepared: PreparedReplay, variants: Sequence[VariantConf]) -> Rows:
@@ -100,13 +124,15 @@ def tally_of(
     ranks: RankSums | None = None,
     on_part: Callable[[], None] = _nothing,
     on_card: OnCard | None = None,
+    orders: Orders | None = None,
 ) -> Tally:
-    """Reduce one variant's scores.
+    """Reduce one variant's scores, on the card where `on_card` is given.
 
-    `ranks` are its rank sums where a pair on the very same rows has ordered them already; `on_part` is called after each part that costs
-    a pass over the rows, so that a long reduction is not taken for a standstill. What has a form for a card is reduced there where `on_card`
-    is given: of binary rows that are neither weighted nor clustered, all but the rank curve.
+    `ranks` are its rank sums where a pair on the very same rows has ordered them already, and `orders` what such a pair has left; `on_part`
+    is called after each part that costs a pass over the rows, so that a long reduction is not taken for a standstill.
     """
+    if on_card is not None:
+        (scores,), rows = on_card.scores, on_card.rows
     if rows.task == "regression":
         from harness.tallies.regression import tally_regression
 
@@ -119,7 +145,7 @@ def tally_of(
             rows.weights, rows.cluster_ids, with_auc=needs.auc_by_class, on_part=on_part,
         )  # fmt: skip
     assert threshold is not None  # every binary variant decides at some threshold
-    return _binary(scores, rows, threshold, needs, ranks, on_part, on_card or OnCard((scores,), rows))
+    return _binary(scores, rows, threshold, needs, ranks, on_part, orders or Orders(), on_card.counted if on_card is not None else None)
 
 
 def _binary(
@@ -129,29 +155,30 @@ def _binary(
     needs: Needs,
     ranks: RankSums | None,
     on_part: Callable[[], None],
-    there: OnCard,
+    orders: Orders,
+    counted: Counted | None,
 ) -> BinaryTally:
     from harness.tallies.binary import tally_binary
 
     cells = (rows.slice_ids, rows.window_ids, rows.grid)
-    scored = (there.scores[0], there.rows.labels, there.rows.slice_ids, there.rows.window_ids, rows.grid)
+    scored = (scores, rows.labels, *cells)
     with_ranks = _is_ordered(needs) and ranks is None and not rows.is_designed
-    tally = tally_binary(*scored, threshold, with_ranks=with_ranks)
+    order: Any = orders.of(scores, rows.labels) if needs.curve or with_ranks else None
+    kept = order if with_ranks else None
+    tally = counted.binary(kept, *cells) if counted else tally_binary(*scored, threshold, with_ranks=with_ranks, order=order)
     tally = tally if ranks is None else replace(tally, ranks=ranks)
     on_part()
     if rows.is_designed:
         from harness.tallies.weighted import binary_totals, weighted_auc
 
         design = (rows.weights, rows.cluster_ids)
-        totals = binary_totals(scores, rows.labels, *cells, threshold, *design)
+        totals = binary_totals(*scored, threshold, *design)
         on_part()
-        auc = weighted_auc(scores, rows.labels, *cells, *design, on_part=on_part) if needs.ranks else None
+        auc = weighted_auc(*scored, *design, on_part=on_part) if needs.ranks else None
         tally = replace(tally, totals=totals, auc=auc)
     if needs.curve:
         from harness.tallies.ordered import rank_curve_of
-        from kernels.score_order import score_order
 
-        order = score_order(scores, rows.labels)
         curve = rank_curve_of(scores, rows.labels, order, *cells, tally.confusion, needs.max_fpr, needs.top_share)
         tally = replace(tally, curve=curve)
         on_part()
@@ -163,7 +190,8 @@ def _binary(
     if needs.binned_auc:
         from harness.tallies.ordered import binned_auc_of
 
-        tally = replace(tally, binned_auc=binned_auc_of(*scored))
+        made = counted.binned_auc(rows.grid) if counted is not None and counted.histogram is not None else binned_auc_of(*scored)
+        tally = replace(tally, binned_auc=made)
     return tally
 
 
@@ -176,26 +204,32 @@ def paired_of(
     needs: Needs,
     on_part: Callable[[], None] = _nothing,
     on_card: OnCard | None = None,
+    orders: Orders | None = None,
 ) -> Paired:
-    """Reduce the scores of champion and challenger on the same rows; `on_part` and `on_card` as in `tally_of`."""
+    """Reduce the scores of champion and challenger on the same rows; `on_part`, `on_card` as in `tally_of`; `orders` take the challenger's."""
+    if on_card is not None:
+        (champion_scores, scores), rows = on_card.scores, on_card.rows
     cells, design = (rows.slice_ids, rows.window_ids, rows.grid), (rows.weights, rows.cluster_ids)
+    both = (champion_scores, scores, rows.labels, *cells)
     if rows.task == "regression":
         from harness.tallies.regression import tally_paired_regression
 
-        return tally_paired_regression(champion_scores, scores, rows.labels, *cells, *design)
+        return tally_paired_regression(*both, *design)
     if rows.task == "multiclass":
         from harness.tallies.multiclass import tally_paired_multiclass
 
-        return tally_paired_multiclass(champion_scores, scores, rows.labels, *cells, rows.n_classes, _top_k(needs, rows), *design)
+        return tally_paired_multiclass(*both, rows.n_classes, _top_k(needs, rows), *design)
     from harness.tallies.paired import tally_paired
 
     assert champion_threshold is not None
     assert threshold is not None
-    both = (champion_scores, scores, rows.labels, *cells)
-    there = on_card or OnCard((champion_scores, scores), rows)
-    two, at = there.scores, there.rows
-    scored = (two[0], two[1], at.labels, at.slice_ids, at.window_ids, rows.grid)
-    paired = tally_paired(*scored, champion_threshold, threshold, with_ranks=_is_ordered(needs) and not rows.is_designed)
+    with_ranks = _is_ordered(needs) and not rows.is_designed
+    order: Any = (orders or Orders()).of(scores, rows.labels) if with_ranks else None
+    counted = on_card.counted if on_card is not None else None
+    if counted is None or counted.pairs is None:
+        paired = tally_paired(*both, champion_threshold, threshold, with_ranks=with_ranks, challenger_order=order)
+    else:
+        paired = counted.paired((Orders().of(champion_scores, rows.labels), order) if with_ranks else None, *cells)
     on_part()
     if rows.is_designed:
         from harness.tallies.weighted import paired_totals, paired_weighted_auc

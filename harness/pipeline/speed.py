@@ -9,6 +9,7 @@ from importlib.util import find_spec
 import numpy as np
 
 from harness.errors import ConfigError
+from harness.meters.cards import visible_uuids
 from harness.meters.early_stop import may_stop
 from harness.meters.energy import EnergyMeter, NoEnergyMeter, idle_power_w
 from harness.meters.machine import capture, is_vm
@@ -93,7 +94,7 @@ def run_speed(members: Sequence[Member], conf: SweepConf, prepared: PreparedRepl
 
 
 def _hardware(machine: Machine) -> str:
-    cards = [gpu.uuid for gpu in machine.gpus]
+    cards = visible_uuids()[:1]  # the one that is timed: another one wants times of its own
     return f"{machine.cpu_model}|{machine.n_cores}|{machine.affinity}|{machine.governor}|{cards}|{machine.driver}"
 
 

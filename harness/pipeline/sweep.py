@@ -22,7 +22,7 @@ from harness.pipeline.card_lanes import cards_of, deal
 from harness.pipeline.column_work import LogWork
 from harness.pipeline.evaluate import evaluate
 from harness.pipeline.gain_tallies import check_amounts
-from harness.pipeline.log_comparison import compare_with_reference, log_work, why_not_compared
+from harness.pipeline.log_comparison import children_of_cards, compare_with_reference, log_work, why_not_compared
 from harness.pipeline.missing import write_missing_labels
 from harness.pipeline.money import prices_of
 from harness.pipeline.pairs import write_pairs
@@ -65,7 +65,7 @@ def sweep(overrides: Sequence[str], config_dirs: Sequence[str], dry_run: bool) -
         check_amounts(prepared, conf.gain)
         if environment.compile_kernels(kernels, _kernel_rows(conf, prepared)):
             say("kernels: compiled (once for this machine)")
-        _compare_log(root, conf, work)
+        _compare_log(root, conf, _with_cards(work, plan))
         members = members_of(conf, plan, root, cache_dir)
         manifest = _begin(root, conf, plan, members, prepared, overrides, config_dirs)
         manifest = _quality(root, conf, members, prepared, manifest)
@@ -96,6 +96,14 @@ def _log_work(conf: SweepConf) -> LogWork | None:
     if conf.drift is None or why_not_compared(conf.replay, conf.drift) is not None:
         return None
     return log_work(conf.replay, conf.drift, Path(conf.cache_dir), Path(conf.results_dir) / conf.name / "replay")
+
+
+def _with_cards(work: LogWork | None, plan: Plan) -> LogWork | None:
+    """Let children reduce the log's columns on the cards that variants are scored on."""
+    if work is None or not any(p.device == "cuda" for p in plan.plans):
+        return work
+    driver = cuda_driver()
+    return replace(work, cards=children_of_cards(cards_of(visible_uuids(), driver.n_devices), driver))
 
 
 def _compare_log(root: Path, conf: SweepConf, work: LogWork | None) -> None:

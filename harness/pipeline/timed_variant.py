@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import count
 from typing import Any
 
 import numpy as np
 
+from harness.device import first_device
 from harness.errors import MeasurementError
 from harness.meters.cards import visible_uuids
 from harness.meters.load_summary import load_point
@@ -24,7 +26,7 @@ from harness.pipeline.quality import Member
 from harness.pipeline.speed_child import SINGLE, Started, operating_points, serve_trials
 from harness.records.conf import MeasureConf, SweepConf
 from harness.records.load import LoadTrial, RateLimit, Schedule
-from harness.records.measurement import DECIDING_PROTOCOLS, Machine, Measurement
+from harness.records.measurement import DECIDING_PROTOCOLS, Gpu, Machine, Measurement
 from harness.records.replay import PreparedReplay
 from harness.records.trial import Trial
 from harness.runs import store
@@ -114,19 +116,17 @@ class Timed:
     def measurement(self, machine: Machine, identity: str, idle_w: float | None) -> Measurement:
         """Return what the trials say, or why there is nothing."""
         label, measure, started = self.member.conf.label, self.conf.measure, self.started
-        cards = [gpu for gpu in machine.gpus if gpu.uuid in visible_uuids()[:1]]  # a session runs on the first card that it sees
-        foreign = [
-            f"{gpu.name} is used by other processes too: {', '.join(map(str, gpu.foreign_pids))}" for gpu in cards if gpu.foreign_pids
-        ]
-        machine = replace(machine, gpus=tuple(cards))
-        remarks = foreign if self.member.plan.device == "cuda" else []
+        on_card = self.member.plan.device == "cuda"
+        cards = timed_cards(machine.gpus) if on_card else ()
+        machine = replace(machine, gpus=cards)
+        remarks = list[str]()
         wanted = request_rows(self.conf)
         if self.points[0].batch_rows != wanted:
             remarks.append(f"single requests have {self.points[0].batch_rows} rows, replay.rows_per_request asks for {wanted}")
         if self.broken is not None or started is None:
-            return not_measured(label, recorded_name(measure), f"its speed child failed: {self.broken}")
+            return not_measured(label, recorded_name(measure), f"its speed child failed: {self.broken}", self.member.plan.device)
         doubts = (why_unsteady(str(point), warm, measure) for point, warm in zip(self.points, started.warm_ups, strict=True))
-        return summarise(
+        found = summarise(
             label,
             self.trials,
             measure,
@@ -138,6 +138,7 @@ class Timed:
             confidence=self.conf.confidence,
             crosscheck_rows=started.crosscheck_rows,
             crosscheck_max_difference=started.crosscheck_max_difference,
+            invalid=used_by_others(cards),
             no_steady_state="; ".join(doubt for doubt in doubts if doubt) or None,
             set_identity=identity,
             idle_w=idle_w,
@@ -150,6 +151,7 @@ class Timed:
             remarks=remarks,
             crosscheck_tolerance=_SAME_SCORE * (1.0 if self.member.plan.task != "regression" else started.largest_score),
         )
+        return replace(found, card=next((f"{gpu.name} ({gpu.uuid})" for gpu in cards), None))
 
     def _ask(self, request: tuple[Any, ...], timeout_s: float) -> Any:
         if self.broken is not None:
@@ -158,6 +160,24 @@ class Timed:
         if outcome.status != "ok":
             self.broken = str(outcome.reason)
         return outcome.value
+
+
+def timed_cards(gpus: Sequence[Gpu]) -> tuple[Gpu, ...]:
+    """Return the card that sessions run on, the first one that CUDA shows: as NVML describes it, or by its name alone, as of a MIG instance."""
+    described = tuple(gpu for gpu in gpus if gpu.uuid in visible_uuids()[:1])
+    device = None if described else first_device()
+    if device is None:
+        return described
+    return (Gpu(device.uuid or "unknown", device.name, None, None, None, None, None, mig=None, compute_capability=None),)
+
+
+def used_by_others(cards: Sequence[Gpu]) -> str | None:
+    """Say why times on a card decide nothing: other processes compute on it too."""
+    for gpu in cards:
+        if gpu.foreign_pids:
+            pids = ", ".join(map(str, gpu.foreign_pids))
+            return f"card in use: {gpu.name} ({gpu.uuid}) is used by other processes too ({pids}); end them, or name a free card, and measure again"
+    return None
 
 
 def request_rows(conf: SweepConf) -> int:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from harness.drift.cell_groups import CellGroups
+from harness.drift.column_on_card import ColumnOnCard
 from harness.drift.column_tables import PairMaker, tabulate
 from harness.drift.corrected import Found
 from harness.drift.drift_rows import drift_rows
@@ -18,32 +21,55 @@ from harness.drift.loss_parts import loss_parts
 from harness.drift.parity import parity_of, parity_rows
 from harness.drift.residual_rows import residual_rows
 from harness.drift.row_index import RowIndex
-from harness.drift.score_columns import score_columns, score_rows
+from harness.drift.score_columns import score_columns, score_rows, scores_on_card
 from harness.pipeline.reduction import unseen, until_of
 from harness.records.conf import DriftConf, SweepConf, VariantConf
 from harness.records.drift import DriftKind, DriftRow, Parity
+from harness.records.drift_cells import DriftCells
 from harness.records.replay import JUDGED, REFERENCE, PreparedReplay
 from harness.records.tally import ALL
 from harness.report.drift_frame import drift_frame
 from harness.runs import folder as files
 from harness.runs import store
 from harness.slicing.drift_cells import prepared_cells
+from kernels.devices import check_fits, is_on_cuda, to_device
+
+if TYPE_CHECKING:
+    from harness.pipeline.device_rows import Card
 
 _OF_SCORES = ("psi", "ks", "mean")  # of the house's own profile; a peer's applies all of its own
 
 
-def write_variant_drift(folder: Path, variant: VariantConf, scores: NDArray[np.float32], prepared: PreparedReplay, conf: SweepConf) -> None:
-    """Write the variant's `drift.parquet`, and of the champion how far it gives what production gave."""
+def write_variant_drift(
+    folder: Path,
+    variant: VariantConf,
+    scores: NDArray[np.float32],
+    prepared: PreparedReplay,
+    conf: SweepConf,
+    card: Card | None = None,
+    there: Any = None,
+) -> None:
+    """Write the variant's `drift.parquet`, and of the champion how far it gives what production gave.
+
+    Parameters
+    ----------
+    scores
+        Of all rows, on the host.
+    card, there
+        Where they are counted and ordered instead, and the same scores there; None: on the host.
+    """
     if conf.drift is None:
         return
+    if card is not None and not is_on_cuda(there):
+        there = card.send(scores)
     roles = _unlearned(prepared, variant)
     rows: list[DriftRow] = []
     if (roles & REFERENCE).any() and (roles & JUDGED).any():
-        rows += _prediction(variant, scores, prepared, roles, conf, conf.drift)
-        rows += _residual(variant, scores, prepared, conf, conf.drift)
+        rows += _prediction(variant, scores, prepared, roles, conf, conf.drift, None if card is None else there)
+        rows += _residual(variant, scores if card is None else there, prepared, conf, conf.drift, card)
     else:
         rows += _not_compared(variant, prepared, roles, conf.drift)
-    parity = _parity(variant, scores, prepared, conf, conf.drift)
+    parity = _parity(variant, scores if card is None else there, prepared, conf, conf.drift)
     if parity is not None:
         rows += parity_rows(parity, prepared.grid.windows, conf.replay.production.version)
         files.write_json(folder / store.PARITY, parity)
@@ -72,15 +98,23 @@ def _unlearned(prepared: PreparedReplay, variant: VariantConf) -> NDArray[np.uin
 
 
 def _prediction(
-    variant: VariantConf, scores: NDArray[np.float32], prepared: PreparedReplay, roles: NDArray[np.uint8], conf: SweepConf, drift: DriftConf
+    variant: VariantConf,
+    scores: NDArray[np.float32],
+    prepared: PreparedReplay,
+    roles: NDArray[np.uint8],
+    conf: SweepConf,
+    drift: DriftConf,
+    there: Any,
 ) -> tuple[DriftRow, ...]:
     kept, rows = score_rows(roles, prepared.timestamps_us)
     cells = prepared_cells(rows, conf.replay, prepared.slice_ids[kept], prepared.grid)
     index, groups = RowIndex(rows, cells), CellGroups(cells)
     found: list[Found] = []
-    for column in score_columns(scores, kept, conf.replay.task, prepared.classes):
-        tables = tabulate(column, index, groups, None, drift.max_categories)
-        maker = PairMaker(column, tables, index, groups, days=drift.resample == "days")
+    columns = score_columns(scores, kept, conf.replay.task, prepared.classes)
+    on_card = _on_card(there, kept, cells, conf.replay.task) if there is not None else itertools.repeat(None)
+    for column, own in zip(columns, on_card, strict=False):
+        tables = tabulate(column, index, groups, None, drift.max_categories, there=own)
+        maker = PairMaker(column, tables, index, groups, days=drift.resample == "days", there=own)
         for slice_by, slice_value, window, pair in maker.pairs(slices=True, windows=True):
             for statistic in drift.statistics:
                 is_wanted = drift.profile != "harness" or statistic.name in _OF_SCORES
@@ -90,17 +124,25 @@ def _prediction(
     return drift_rows(found, drift.profile, drift.alpha, variant.label)
 
 
+def _on_card(there: Any, kept: NDArray[np.bool_], cells: DriftCells, task: str) -> Iterator[ColumnOnCard]:
+    check_fits("the cells of the compared rows", cells.ids.nbytes)
+    ids = to_device(np.ascontiguousarray(cells.ids))
+    for values in scores_on_card(there, kept, task):
+        yield ColumnOnCard(values, ids, cells)
+
+
 def _residual(
-    variant: VariantConf, scores: NDArray[np.float32], prepared: PreparedReplay, conf: SweepConf, drift: DriftConf
+    variant: VariantConf, scores: Any, prepared: PreparedReplay, conf: SweepConf, drift: DriftConf, card: Card | None
 ) -> Iterator[DriftRow]:
+    slice_ids, window_ids = prepared.slice_ids, prepared.window_ids
     parts = loss_parts(
         conf.replay.task,
         scores,
         unseen(prepared.reference_labels, prepared, (variant,)),
         unseen(prepared.judged_labels, prepared, (variant,)),
-        prepared.slice_ids,
+        slice_ids if card is None else card.send(slice_ids),  # there already, where rows were tallied
         tuple(dict.fromkeys(prepared.grid.slice_by[1:])),
-        prepared.window_ids,
+        window_ids if card is None or window_ids is None else card.send(window_ids),
         prepared.grid.windows,
     )
     weighted = "; rows are not weighted here" if prepared.weights is not None else ""
@@ -108,9 +150,7 @@ def _residual(
         yield replace(row, note=row.note + weighted)
 
 
-def _parity(
-    variant: VariantConf, scores: NDArray[np.float32], prepared: PreparedReplay, conf: SweepConf, drift: DriftConf
-) -> Parity | None:
+def _parity(variant: VariantConf, scores: Any, prepared: PreparedReplay, conf: SweepConf, drift: DriftConf) -> Parity | None:
     if why_no_parity(conf) is not None or variant.label != conf.champion or prepared.production_scores is None:
         return None
     return parity_of(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,9 @@ from harness.records.replay import IMMATURE, JUDGED, PreparedReplay, is_known
 from harness.records.task_tally import MulticlassTally
 from harness.runs import folder as files
 from harness.runs import store
+
+if TYPE_CHECKING:
+    from harness.pipeline.device_rows import Card
 
 
 def write_reference(
@@ -97,17 +100,22 @@ def write_confusion(folder: Path, variant: str, tally: Tally, rows: Rows, prepar
 def write_worst_slices(
     folder: Path,
     variant: str,
-    scores: NDArray[np.float32],
+    scores: Any,
     threshold: float | None,
     champion: tuple[NDArray[np.float32], float | None] | None,
     rows: Rows,
     prepared: PreparedReplay,
     plan: ScoringPlan,
     conf: SweepConf,
+    card: Card | None = None,
 ) -> None:
-    """Search for the slices where a variant is worst, or worse than the champion, and keep them; nothing unless asked for."""
+    """Search for the slices where a variant is worst, or worse than the champion, and keep them; nothing unless asked for.
+
+    With `card` losses are made and tallied there, where `scores` may be already.
+    """
     from harness.pipeline.worst_slices import slices_to_search, worst_slices
     from harness.report.worst_slices_frame import worst_slices_frame
+    from kernels.devices import is_on_cuda
 
     search = conf.slice_search
     if search is None or (search.against == "champion" and champion is None):
@@ -115,7 +123,9 @@ def write_worst_slices(
     rule, loss = slices_to_search(search, rows.task, conf.seed)
     against: dict[str, Any] = {}
     if search.against == "champion" and champion is not None:
-        against = {"champion_scores": champion[0], "champion_threshold": champion[1] or 0.0}
+        against = {"champion_scores": champion[0] if card is None else card.send(champion[0]), "champion_threshold": champion[1] or 0.0}
+    if card is not None and not is_on_cuda(scores):
+        scores = card.send(scores)
     found = worst_slices(
         variant,
         rows.labels,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any, Literal, get_args
 
@@ -16,6 +17,8 @@ from harness.records.conf import SearchConf
 from harness.records.replay import is_known
 from harness.records.slice_search import SearchColumn, SearchRule, WorstSlices
 from harness.records.tally import Grid
+from kernels.array_library import library_of, on_host
+from kernels.devices import is_on_cuda
 
 Loss = Literal["log_loss", "squared_error", "zero_one", "absolute_error"]
 LOSSES: dict[str, Loss] = {loss: loss for loss in get_args(Loss)}
@@ -42,7 +45,7 @@ def slices_to_search(search: SearchConf, task: str, seed: int) -> tuple[SearchRu
 def worst_slices(
     variant: str,
     labels: NDArray[Any],
-    scores: NDArray[np.float32],
+    scores: Any,
     features: Sequence[Features],
     slice_ids: NDArray[Any],
     grid: Grid,
@@ -50,7 +53,7 @@ def worst_slices(
     *,
     loss: Loss = "log_loss",
     threshold: float = 0.5,
-    champion_scores: NDArray[np.float32] | None = None,
+    champion_scores: Any = None,
     champion_threshold: float = 0.5,
     clusters: NDArray[np.int64] | None = None,
     n_bins: int = 10,
@@ -67,8 +70,8 @@ def worst_slices(
         Whose scores these are; it stands in the result.
     labels : int8, int32 or float64 [n_rows]
         As `PreparedReplay.judged_labels`; -1 or NaN where the row is not judged.
-    scores, champion_scores : float32 [n_rows] or [n_rows, n_classes]
-        With the champion's, the loss is the difference variant - champion on the same row.
+    scores, champion_scores : float32 [n_rows] or [n_rows, n_classes], NumPy or CUDA
+        Both where one is: losses are made, and the search half is tallied there. With the champion's, the loss is the difference variant - champion on the same row.
     features : sequence of (names, tensor)
         Tensors of the prepared replay, float32, float64, int64 or object [n_rows, n_columns], with the names of their columns.
     slice_ids : uint16 or int32 [n_rows, n_slice_columns]
@@ -99,12 +102,15 @@ def worst_slices(
         See `search_slices`.
     """
     judged = np.flatnonzero(is_known(labels))
-    losses = row_losses(labels[judged], scores[judged], loss, threshold)
+    library, is_on_card = library_of(scores), is_on_cuda(scores)
+    at, known = library.own(judged), library.own(labels[judged])
+    made = row_losses(known, library.array[at], loss, threshold)
     if champion_scores is not None:
-        losses -= row_losses(labels[judged], champion_scores[judged], loss, champion_threshold)
-    is_finite = np.isfinite(losses)
+        made -= row_losses(known, library.own(champion_scores)[at], loss, champion_threshold)
+    is_finite = on_host(library.xp.isfinite(made))
     n_left_out = int((~is_finite).sum())
-    rows, losses = (judged, losses) if n_left_out == 0 else (judged[is_finite], losses[is_finite])
+    rows, made = (judged, made) if n_left_out == 0 else (judged[is_finite], made[library.own(is_finite)])
+    losses: NDArray[np.float64] = on_host(made)
     alike = None if clusters is None else clusters[rows]
     in_search = in_search_half(rows if alike is None else alike, rule.seed)
     for_edges = edge_rows(in_search)
@@ -112,7 +118,8 @@ def worst_slices(
     names = {column.name for column in sliced}
     columns = sliced + feature_columns(features, rows, for_edges, n_bins, names)
     found, confirming = np.flatnonzero(in_search), np.flatnonzero(~in_search)
-    search = search_slices(losses, columns, found, rule, n_threads=n_threads)
+    there = library.back(made[library.own(found)]) if is_on_card else None
+    search = search_slices(losses, columns, found, rule, n_threads=n_threads, there=there)
     return WorstSlices(
         variant=variant,
         loss=loss if champion_scores is None else f"{loss} - champion",
@@ -131,8 +138,8 @@ def worst_slices(
     )
 
 
-def row_losses(labels: NDArray[Any], scores: NDArray[np.float32], loss: Loss, threshold: float) -> NDArray[np.float64]:
-    """Return the loss of each row, float64 [n_rows]; NaN where the score is.
+def row_losses(labels: Any, scores: Any, loss: Loss, threshold: float) -> Any:
+    """Return the loss of each row, float64 [n_rows], NumPy or CuPy as labels and scores are; NaN where the score is.
 
     log_loss: natural, clipped at 1e-15. squared_error: (score - label)². absolute_error: |score - label|. zero_one: 1 where the prediction
     is wrong, at the threshold or, with several classes, the first with the highest score.
@@ -140,16 +147,17 @@ def row_losses(labels: NDArray[Any], scores: NDArray[np.float32], loss: Loss, th
     >>> row_losses(np.array([1, 0], np.int8), np.array([0.25, 0.25], np.float32), "squared_error", 0.5).tolist()
     [0.5625, 0.0625]
     """
-    wide = scores.astype(np.float64)
+    xp, scores, _ = library_of(scores)
+    wide = scores.astype(xp.float64)
     if loss in ("squared_error", "absolute_error"):
-        error = np.asarray(wide - labels, np.float64)
-        return np.square(error) if loss == "squared_error" else np.abs(error)
+        error = wide - labels
+        return xp.square(error) if loss == "squared_error" else xp.abs(error)
     if loss == "zero_one":
-        predicted = scores.argmax(axis=1) if scores.ndim == 2 else (scores >= np.float32(threshold)).astype(np.int8)
-        unknown = np.isnan(wide).any(axis=1) if scores.ndim == 2 else np.isnan(wide)
-        return np.where(unknown, np.nan, (predicted != labels).astype(np.float64))
-    of_label = wide[np.arange(len(labels)), labels] if scores.ndim == 2 else np.where(labels == 1, wide, 1.0 - wide)
-    return np.asarray(-np.log(of_label.clip(_CLIP, 1.0 - _CLIP if scores.ndim == 1 else 1.0)), np.float64)
+        predicted = scores.argmax(axis=1) if scores.ndim == 2 else (scores >= np.float32(threshold)).astype(xp.int8)
+        unknown = xp.isnan(wide).any(axis=1) if scores.ndim == 2 else xp.isnan(wide)
+        return xp.where(unknown, math.nan, (predicted != labels).astype(xp.float64))
+    of_label = wide[xp.arange(len(labels)), labels] if scores.ndim == 2 else xp.where(labels == 1, wide, 1.0 - wide)
+    return -xp.log(of_label.clip(_CLIP, 1.0 - _CLIP if scores.ndim == 1 else 1.0))
 
 
 def sliced_columns(slice_ids: NDArray[Any], grid: Grid, rows: NDArray[np.intp]) -> tuple[SearchColumn, ...]:

@@ -65,6 +65,7 @@ class Gpu:
     mig: bool | None
     compute_capability: str | None
     foreign_pids: tuple[int, ...] = ()
+    used_bytes: int | None = None  # of its memory, by all processes
 
 
 @dataclass(frozen=True)
@@ -119,6 +120,7 @@ class Measurement:
         rate_limit: the highest rate that holds the service level; None where none was asked for.
         n_discarded: trials that were throttled and run again.
         remarks: what a reader has to know of the figures besides the status, one clause each.
+        card: the one that it was timed on, by model and UUID; None on the CPU.
     """
 
     variant: str
@@ -143,6 +145,7 @@ class Measurement:
     rate_limit: RateLimit | None = None
     n_discarded: int = 0
     remarks: tuple[str, ...] = ()
+    card: str | None = None
 
     def point(self, name: str) -> OperatingPoint | None:
         """Return the operating point of that name, or None when it was not measured; of several offline ones the fastest."""

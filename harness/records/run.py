@@ -24,7 +24,8 @@ class RunRecord:
     """`run.json` of one variant.
 
     `threshold` is the number that decided, whatever rule found it; `n_judged` the rows that were judged,
-    `n_in_training` those of the judged period that the variant had learned from. `metrics` and `seed` made the stored values.
+    `n_in_training` those of the judged period that the variant had learned from. `metrics` and `seed` made the stored values. `card` names the
+    one that it was scored on, by model and UUID, or reduced on where its scores were kept; None on the CPU.
     """
 
     variant: str
@@ -46,3 +47,4 @@ class RunRecord:
     batch_rows: int
     metrics: tuple[str, ...]
     seed: int
+    card: str | None = None

@@ -34,6 +34,7 @@ def tally_binary(
     threshold: float,
     *,
     with_ranks: bool = True,
+    order: Any = None,
     n_threads: int | None = None,
 ) -> BinaryTally:
     """Reduce one variant's scores to the tally of every (slice, window).
@@ -46,12 +47,13 @@ def tally_binary(
     window_ids : int32 [n_rows], 0 where a row is in no window; None where the grid has one window
     threshold : a row is predicted positive when score >= float32(threshold)
     with_ranks : also sort the scores, for exact AUC and its variance
+    order : what `score_order` returned for these scores and labels, where that was asked for before; None: it is asked for here
     n_threads : None for every core; the tally does not depend on it
 
     Raises
     ------
     ScoreError
-        A score is NaN or outside [0, 1].
+        A score of the host is NaN or outside [0, 1].
     TypeError, ValueError
         A dtype or shape is not as above, or an id is outside the grid.
 
@@ -65,7 +67,7 @@ def tally_binary(
     rows = slice_tally(scores, labels, slice_ids, window_ids, grid.n_slices, grid.n_windows, threshold, n_threads=n_threads)
     ranks = None
     if with_ranks:
-        order = score_order(scores, labels, n_threads=n_threads)
+        order = score_order(scores, labels, n_threads=n_threads) if order is None else order
         ranks = ranks_record(rank_sum(order, slice_ids, window_ids, grid.n_slices, grid.n_windows, n_threads=n_threads))
     return BinaryTally(
         confusion=rows.counts,

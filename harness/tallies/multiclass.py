@@ -14,11 +14,14 @@ from harness.records.task_tally import MulticlassTally, PairedMulticlassTally
 from harness.stats.probabilities import SUM_TOLERANCE, invalid_rows
 from harness.tallies.binary import moments_record
 from harness.tallies.class_auc import class_auc
-from kernels.class_rows import class_rows
+from harness.tallies.counted_rows import by_cluster, numbers_of
+from kernels.array_library import library_of
+from kernels.class_rows import rows_where_scores_are
 from kernels.class_tally import class_tally, paired_class_tally
+from kernels.cluster_tally import Components, cluster_tally
+from kernels.devices import is_on_cuda
 
 MAX_TABLE_BYTES = 1 << 30
-Components = Callable[[NDArray[np.intp]], tuple[NDArray[np.int32], NDArray[np.float64]]]
 Floats = NDArray[np.float32]
 
 
@@ -41,7 +44,7 @@ def tally_multiclass(
 
     Parameters
     ----------
-    scores : float32 [n_rows, n_classes], probabilities
+    scores : float32 [n_rows, n_classes], probabilities; NumPy, or on a card with the other arrays
     labels : int32 [n_rows], number of the class; -1 is not judged and in no count
     slice_ids : uint16 or int32 [n_rows, n_columns]; column 0 is slice 0, all rows
     window_ids : int32 [n_rows], 0 where a row is in no window; None where the grid has one window
@@ -58,7 +61,7 @@ def tally_multiclass(
     ConfigError
         The tables of all cells would be larger than 1 GiB.
     ScoreError
-        A score is NaN or outside [0, 1], or those of a row do not sum to 1.
+        A score of the host is NaN or outside [0, 1], or those of a row do not sum to 1.
     TypeError, ValueError
         A dtype or shape is not as above, or an id is outside the grid.
 
@@ -74,14 +77,16 @@ def tally_multiclass(
     labels = _counted(labels, weights)
     rows = (labels, slice_ids, window_ids)
     found = class_tally(scores, *rows, grid.n_slices, grid.n_windows, top_k, n_threads=n_threads)
-    by_class, macro = None, None
-    if with_auc:
-        by_class, macro = class_auc(scores, *rows, grid, weights, cluster_ids, n_threads=n_threads, on_part=on_part)
-    totals = None
+    totals, by_class, macro = None, None, None
+    class_weight = found.confusion.sum(axis=2).astype(np.float64)
     if weights is not None or cluster_ids is not None:
         _check_size(grid, (3 * n_classes + 3) ** 2, "products of weighted totals", n_classes)
-        components = _components(scores, labels, n_classes, top_k)
+        components = components_of_one(scores, labels, n_classes, top_k)
         totals = _totals(components, labels, slice_ids, window_ids, grid, (3 * n_classes, 3), (weights, cluster_ids), n_threads)
+        class_weight = totals.total[:, :n_classes]
+    if with_auc:
+        design = (weights, cluster_ids, class_weight)
+        by_class, macro = class_auc(scores, *rows, grid, *design, n_threads=n_threads, on_part=on_part)
     return MulticlassTally(
         confusion=found.confusion,
         top_k=np.full(grid.n_cells, top_k, np.int64),
@@ -135,7 +140,7 @@ def tally_paired_multiclass(
     found = paired_class_tally(*both, *rows, grid.n_slices, grid.n_windows, top_k, n_threads=n_threads)
     totals = None
     if weights is not None or cluster_ids is not None:
-        components = _paired_components(both, labels, top_k)
+        components = components_of_pair(both, labels, top_k)
         totals = _totals(components, *rows, grid, (8, 4), (weights, cluster_ids), n_threads)
     return PairedMulticlassTally(
         right=found.right,
@@ -150,14 +155,20 @@ def tally_paired_multiclass(
     )
 
 
-def _counted(labels: NDArray[np.int32], weights: NDArray[np.float64] | None) -> NDArray[np.int32]:
-    """Return the labels without those of rows of weight 0, which are no rows."""
-    return labels if weights is None else np.where(weights > 0, labels, np.int32(-1))
+def _counted(labels: Any, weights: Any) -> Any:
+    """Return the labels without those of rows of weight 0, which are no rows; they lie where they did."""
+    if weights is None:
+        return labels
+    of = library_of(labels)
+    return of.back(of.xp.where(of.own(weights) > 0, of.array, of.xp.asarray(-1, dtype=of.xp.int32)))
 
 
 def _check(who: str, scores: Floats, n_classes: int) -> None:
+    """Refuse scores of another shape, and what is no probability; scores on a card were looked at on the host, where they are kept too."""
     if scores.ndim != 2 or scores.shape[1] != n_classes:
         raise ValueError(f"{who} has shape {scores.shape}; wanted [rows, {n_classes}], a column per class")
+    if is_on_cuda(scores):
+        return
     found = invalid_rows(scores)
     if any(found):
         raise ScoreError(
@@ -175,28 +186,40 @@ def _check_size(grid: Grid, numbers_per_cell: int, what: str, n_classes: int) ->
         )
 
 
-def _components(scores: Floats, labels: NDArray[np.int32], n_classes: int, top_k: int) -> Components:
-    """Return what gives rows their components: label, predicted, and both; then log loss, Brier and whether it is in the top k."""
+def components_of_one(scores: Any, labels: Any, n_classes: int, top_k: int) -> Components:
+    """Return what gives rows their components: label, predicted, and both; then log loss, Brier and whether it is in the top k.
 
-    def of_rows(rows: NDArray[np.intp]) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
-        label, read = labels[rows], class_rows(scores[rows], labels[rows], n_threads=1)
-        both = np.where(read.rank == 0, 2 * n_classes + label, -1)
-        return np.stack([label, n_classes + read.predicted, both], 1).astype(np.int32), np.stack(
-            [read.log_loss, read.brier, (read.rank < top_k).astype(np.float64)], 1
-        )
+    They are made where the scores are.
+    """
+    of = library_of(scores)
+    xp, own_labels = of.xp, of.own(labels)
+
+    def of_rows(rows: NDArray[np.intp]) -> tuple[Any, Any]:
+        at = xp.asarray(rows)
+        label = xp.take(own_labels, at, axis=0)
+        predicted, rank, log_loss, brier = rows_where_scores_are(of.back(xp.take(of.array, at, axis=0)), of.back(label), n_threads=1)
+        both = xp.where(rank == 0, 2 * n_classes + label, xp.asarray(-1, dtype=xp.int32))
+        in_top_k = xp.astype(rank < top_k, xp.float64)
+        return of.back(xp.stack([label, n_classes + predicted, both], axis=1)), of.back(xp.stack([log_loss, brier, in_top_k], axis=1))
 
     return of_rows
 
 
-def _paired_components(both: tuple[Floats, Floats], labels: NDArray[np.int32], top_k: int) -> Components:
+def components_of_pair(both: tuple[Any, Any], labels: Any, top_k: int) -> Components:
     """Return what gives rows their components: the cells of `right` and of `in_top_k`, then the champion's losses and the differences."""
+    of = library_of(both[0])
+    xp, own_labels, own_scores = of.xp, of.own(labels), [of.own(one) for one in both]
 
-    def of_rows(rows: NDArray[np.intp]) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
-        a, b = (class_rows(scores[rows], labels[rows], n_threads=1) for scores in both)
-        right = 2 * (a.rank == 0) + (b.rank == 0)
-        in_top_k = 4 + 2 * (a.rank < top_k) + (b.rank < top_k)
-        losses = [a.log_loss, b.log_loss - a.log_loss, a.brier, b.brier - a.brier]
-        return np.stack([right, in_top_k], 1).astype(np.int32), np.stack(losses, 1)
+    def read(scores: Any, at: Any) -> tuple[Any, Any, Any, Any]:
+        """Return whether the label is predicted and whether it is in the top k, int32, and the losses."""
+        found = rows_where_scores_are(of.back(xp.take(scores, at, axis=0)), of.back(xp.take(own_labels, at, axis=0)), n_threads=1)
+        return xp.astype(found.rank == 0, xp.int32), xp.astype(found.rank < top_k, xp.int32), found.log_loss, found.brier
+
+    def of_rows(rows: NDArray[np.intp]) -> tuple[Any, Any]:
+        at = xp.asarray(rows)
+        a, b = (read(scores, at) for scores in own_scores)
+        categories = xp.stack([2 * a[0] + b[0], 4 + 2 * a[1] + b[1]], axis=1)
+        return of.back(categories), of.back(xp.stack([a[2], b[2] - a[2], a[3], b[3] - a[3]], axis=1))
 
     return of_rows
 
@@ -211,9 +234,8 @@ def _totals(
     design: tuple[NDArray[np.float64] | None, NDArray[np.int64] | None],
     n_threads: int | None,
 ) -> ClusterTotals:
-    from kernels.cluster_tally import cluster_tally
-
-    judged = np.flatnonzero(labels >= 0)
+    of = library_of(labels)
+    judged = by_cluster(numbers_of(of, of.array >= 0), design[1])
     found = cluster_tally(
         components, judged, *design, slice_ids, window_ids, grid.n_slices, grid.n_windows, *n_components, n_threads=n_threads
     )

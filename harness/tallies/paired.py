@@ -26,6 +26,7 @@ def tally_paired(
     challenger_threshold: float,
     *,
     with_ranks: bool = True,
+    challenger_order: Any = None,
     n_threads: int | None = None,
 ) -> PairedTally:
     """Reduce two models' scores of the same rows to the paired tally of every (slice, window).
@@ -36,12 +37,13 @@ def tally_paired(
     labels : int8 [n_rows]; 1 positive, 0 negative; mark rows that either model learned from with another value
     slice_ids, window_ids, grid, n_threads : as in `tally_binary`
     with_ranks : also order the scores of both, for exact AUC and its paired variance
+    challenger_order : as `order` of `tally_binary`, for the challenger's scores
     champion_threshold, challenger_threshold : predicted positive when score >= float32(threshold)
 
     Raises
     ------
     ScoreError
-        A score is NaN or outside [0, 1].
+        A score of the host is NaN or outside [0, 1].
     TypeError, ValueError
         A dtype or shape is not as above, or an id is outside the grid.
 
@@ -60,7 +62,7 @@ def tally_paired(
     ranks = None
     if with_ranks:
         champion_order = score_order(champion_scores, labels, n_threads=n_threads)
-        challenger_order = score_order(challenger_scores, labels, n_threads=n_threads)
+        challenger_order = score_order(challenger_scores, labels, n_threads=n_threads) if challenger_order is None else challenger_order
         cross = rank_cross(champion_order, challenger_order, slice_ids, window_ids, grid.n_slices, grid.n_windows, n_threads=n_threads)
         sums = (cross.cross_a_hi, cross.cross_a_lo, cross.cross_b_hi, cross.cross_b_lo)
         ranks = PairedRanks(ranks_record(cross.champion), ranks_record(cross.challenger), *sums)

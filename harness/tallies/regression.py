@@ -11,7 +11,10 @@ from numpy.typing import NDArray
 from harness.errors import ScoreError
 from harness.records.tally import ClusterTotals, Grid
 from harness.records.task_tally import PAIRED_REGRESSION_COMPONENTS, REGRESSION_COMPONENTS, PairedRegressionTally, RegressionTally
+from harness.tallies.counted_rows import by_cluster, no_categories, no_values, numbers_of
+from kernels.array_library import library_of
 from kernels.cluster_tally import Components, cluster_tally
+from kernels.devices import is_on_cuda
 
 Floats = NDArray[np.float64]
 Predictions = NDArray[np.float32] | NDArray[np.float64]
@@ -22,10 +25,14 @@ Cells = tuple[NDArray[Any], NDArray[np.int32] | None, Grid]  # slice ids, window
 def check_predictions(who: str, predictions: Predictions, labels: Floats) -> None:
     """Raise ScoreError unless every prediction is a finite number, one for each label; rows are never dropped silently.
 
+    The numbers on a card are not looked at: all of them are kept on the host too, and looked at there before anything is reduced.
+
     >>> check_predictions("mlp", np.array([-3.0, 1e9], np.float32), np.zeros(2))
     """
     if predictions.dtype not in (np.float32, np.float64) or predictions.shape != labels.shape:
         raise ScoreError(f"{who}: predictions are {predictions.dtype} {predictions.shape}; wanted floats {labels.shape}, one number a row")
+    if is_on_cuda(predictions):
+        return
     n_bad = predictions.size - int(np.isfinite(predictions).sum())
     if n_bad:
         raise ScoreError(
@@ -48,7 +55,7 @@ def tally_regression(
 
     Parameters
     ----------
-    predictions : float32 or float64 [n_rows], finite, in the label's unit
+    predictions : float32 or float64 [n_rows], finite, in the label's unit; NumPy, or on a card with the other arrays
     labels : float64 [n_rows], finite; NaN where a row is not judged
     slice_ids : uint16 or int32 [n_rows, n_columns]; column 0 is slice 0, all rows
     window_ids : int32 [n_rows], 0 where a row is in no window; None where the grid has one window
@@ -59,7 +66,7 @@ def tally_regression(
     Raises
     ------
     ScoreError
-        A prediction is NaN or infinite.
+        A prediction of the host is NaN or infinite.
     TypeError, ValueError
         A dtype or shape is not as above, or an id is outside the grid.
 
@@ -72,7 +79,7 @@ def tally_regression(
     check_predictions("predictions", predictions, labels)
     rows = judged_rows(labels, weights)
     centre = mean_label(labels, weights, rows)
-    components = _components([predictions], labels, centre)
+    components = components_of([predictions], labels, centre)
     cells = (slice_ids, window_ids, grid)
     totals = _totals(components, len(REGRESSION_COMPONENTS), rows, (weights, cluster_ids), cells, n_threads)
     n, n_zero = _counts(rows, labels, cells, n_threads)
@@ -102,7 +109,7 @@ def tally_paired_regression(
     Raises
     ------
     ScoreError
-        A prediction is NaN or infinite.
+        A prediction of the host is NaN or infinite.
     TypeError, ValueError
         A dtype or shape is not as above, or an id is outside the grid.
 
@@ -116,7 +123,7 @@ def tally_paired_regression(
     check_predictions("challenger", challenger_predictions, labels)
     rows = judged_rows(labels, weights)
     centre = mean_label(labels, weights, rows)
-    components = _components([champion_predictions, challenger_predictions], labels, centre)
+    components = components_of([champion_predictions, challenger_predictions], labels, centre)
     cells = (slice_ids, window_ids, grid)
     totals = _totals(components, len(PAIRED_REGRESSION_COMPONENTS), rows, (weights, cluster_ids), cells, n_threads)
     n, n_zero = _counts(rows, labels, cells, n_threads)
@@ -124,13 +131,14 @@ def tally_paired_regression(
 
 
 def judged_rows(labels: Floats, weights: Floats | None) -> NDArray[np.intp]:
-    """Return the numbers of the rows that have a label and weigh something, ascending.
+    """Return the numbers of the rows that have a label and weigh something, ascending, on the host.
 
     >>> judged_rows(np.array([1.0, np.nan, 3.0]), np.array([0.0, 1.0, 2.0])).tolist()
     [2]
     """
-    is_judged = ~np.isnan(labels)
-    return np.flatnonzero(is_judged if weights is None else is_judged & (weights > 0))
+    of = library_of(labels)
+    is_judged = ~of.xp.isnan(of.array)
+    return numbers_of(of, is_judged if weights is None else is_judged & (of.own(weights) > 0))
 
 
 def mean_label(labels: Floats, weights: Floats | None, rows: NDArray[np.intp]) -> float:
@@ -141,24 +149,33 @@ def mean_label(labels: Floats, weights: Floats | None, rows: NDArray[np.intp]) -
     """
     if not rows.size:
         return 0.0
-    lowest = float(labels[rows].min())  # off first: labels of 1e6 and little noise keep their digits
-    return lowest + float(np.average(labels[rows] - lowest, weights=None if weights is None else weights[rows]))
+    of = library_of(labels)
+    at = of.xp.asarray(rows)
+    label = of.xp.take(of.array, at, axis=0)
+    lowest = float(of.xp.min(label))  # off first: labels of 1e6 and little noise keep their digits
+    if weights is None:
+        return lowest + float(of.xp.mean(label - lowest))
+    weight = of.xp.take(of.own(weights), at, axis=0)
+    return lowest + float(of.xp.sum((label - lowest) * weight)) / float(of.xp.sum(weight))
 
 
-def _components(predictions: Sequence[Predictions], labels: Floats, centre: float) -> Components:
-    """Return what gives rows their components, those of one variant or those of two."""
+def components_of(predictions: Sequence[Predictions], labels: Floats, centre: float) -> Components:
+    """Return what gives rows their components, those of one variant or those of two; they are made where the labels are."""
+    of = library_of(labels)
+    xp, own = of.xp, [of.own(one) for one in predictions]
 
-    def of_rows(rows: NDArray[np.intp]) -> tuple[NDArray[np.int32], Floats]:
-        label = labels[rows]
+    def of_rows(rows: NDArray[np.intp]) -> tuple[Any, Any]:
+        at = xp.asarray(rows)
+        label = xp.take(of.array, at, axis=0)
         nonzero = label != 0.0
-        size = np.where(nonzero, np.abs(label), 1.0)
+        size = xp.where(nonzero, xp.abs(label), 1.0)
         with np.errstate(over="ignore", invalid="ignore"):  # of labels near 0 or beyond 1e150; the metrics say so
             y = label - centre
-            errors = [p[rows].astype(np.float64) - label for p in predictions]
-            values = [np.ones(len(rows)), *_with_change(errors), *_with_change([np.abs(e) for e in errors])]
-            values += [*_with_squared_change(errors), y, y * y, nonzero]
-            values += _with_change([np.where(nonzero, np.abs(e), 0.0) / size for e in errors])
-            return np.zeros((len(rows), 0), np.int32), np.stack(values, axis=1).astype(np.float64, copy=False)
+            errors = [xp.astype(xp.take(one, at, axis=0), xp.float64) - label for one in own]
+            values = [xp.ones(rows.shape, dtype=xp.float64), *_with_change(errors), *_with_change([xp.abs(e) for e in errors])]
+            values += [*_with_squared_change(errors), y, y * y, xp.astype(nonzero, xp.float64)]
+            values += _with_change([xp.where(nonzero, xp.abs(e), 0.0) / size for e in errors])
+            return no_categories(of, len(rows)), of.back(xp.stack(values, axis=1))
 
     return of_rows
 
@@ -178,15 +195,18 @@ def _totals(
     components: Components, n_values: int, rows: NDArray[np.intp], design: Design, cells: Cells, n_threads: int | None
 ) -> ClusterTotals:
     slice_ids, window_ids, grid = cells
+    rows = by_cluster(rows, design[1])
     found = cluster_tally(components, rows, *design, slice_ids, window_ids, grid.n_slices, grid.n_windows, 0, n_values, n_threads=n_threads)
     return ClusterTotals(found.n_clusters, found.total, found.cross)
 
 
 def _counts(rows: NDArray[np.intp], labels: Floats, cells: Cells, n_threads: int | None) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return how many rows, and how many with label 0, are in each cell, whatever they weigh and whichever cluster they are in."""
+    of = library_of(labels)
 
-    def is_zero(some: NDArray[np.intp]) -> tuple[NDArray[np.int32], Floats]:
-        return (labels[some] == 0.0).astype(np.int32)[:, None], np.zeros((len(some), 0))
+    def is_zero(some: NDArray[np.intp]) -> tuple[Any, Any]:
+        zero = of.xp.take(of.array, of.xp.asarray(some), axis=0) == 0.0
+        return of.back(of.xp.reshape(of.xp.astype(zero, of.xp.int32), (-1, 1))), no_values(of, len(some))
 
     slice_ids, window_ids, grid = cells
     found = cluster_tally(is_zero, rows, None, None, slice_ids, window_ids, grid.n_slices, grid.n_windows, 2, 0, n_threads=n_threads)

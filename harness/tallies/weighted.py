@@ -10,8 +10,10 @@ from numpy.typing import NDArray
 
 from harness.records.tally import BINARY_COMPONENTS, PAIRED_COMPONENTS, ClusterTotals, Grid, ShareEstimate
 from harness.tallies.checks import check_scores
+from harness.tallies.counted_rows import by_cluster, numbers_of
 from harness.tallies.influence import auc_spread
-from kernels.cluster_tally import cluster_tally
+from kernels.array_library import library_of
+from kernels.cluster_tally import Components, cluster_tally
 
 CLIP = 1e-15  # of log loss, as in the tallies of plain rows
 N_CELLS_OF_ONE, N_CELLS_OF_PAIR = 4, 8  # components that count rows: [label, predicted], [label, predicted, predicted]
@@ -33,7 +35,7 @@ def binary_totals(
 
     Parameters
     ----------
-    scores : float32 [n_rows], from 0 to 1
+    scores : float32 [n_rows], from 0 to 1; NumPy, or on a card with the other arrays
     labels : int8 [n_rows]; 1 positive, 0 negative, anything else is not judged and in nothing
     slice_ids : uint16 or int32 [n_rows, n_columns]; column 0 is slice 0, all rows
     window_ids : int32 [n_rows], 0 where a row is in no window; None where the grid has one window
@@ -45,7 +47,7 @@ def binary_totals(
     Raises
     ------
     ScoreError
-        A score is NaN or outside [0, 1].
+        A score of the host is NaN or outside [0, 1].
 
     >>> grid = Grid(("all",), ("all",), ("all",))
     >>> scores, labels = np.array([0.75, 0.25, 0.75], np.float32), np.array([1, 1, 0], np.int8)
@@ -57,15 +59,24 @@ def binary_totals(
     2.0
     """
     check_scores("scores", scores)
-    limit = np.float32(threshold)
+    components = components_of_one(scores, labels, threshold)
+    return _totals(components, labels, slice_ids, window_ids, grid, weights, cluster_ids, N_CELLS_OF_ONE, BINARY_COMPONENTS, n_threads)
 
-    def components_of(rows: NDArray[np.intp]) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
-        score, label = scores[rows], labels[rows].astype(np.int32)
-        category = 2 * label + (score >= limit)
-        probability = score.astype(np.float64)
-        return category[:, None], np.stack([*losses(probability, label), probability], axis=1)
 
-    return _totals(components_of, labels, slice_ids, window_ids, grid, weights, cluster_ids, N_CELLS_OF_ONE, BINARY_COMPONENTS, n_threads)
+def components_of_one(scores: Any, labels: Any, threshold: float) -> Components:
+    """Return what gives rows their components, made where the labels are: the cell of label and prediction, the losses, and the score."""
+    of = library_of(labels)
+    xp, own, limit = of.xp, of.own(scores), float(np.float32(threshold))
+
+    def of_rows(rows: NDArray[np.intp]) -> tuple[Any, Any]:
+        at = xp.asarray(rows)
+        score, label = xp.take(own, at, axis=0), xp.astype(xp.take(of.array, at, axis=0), xp.int32)
+        category = 2 * label + xp.astype(score >= limit, xp.int32)
+        probability = xp.astype(score, xp.float64)
+        values = xp.stack([*losses(xp, probability, label), probability], axis=1)
+        return of.back(xp.reshape(category, (-1, 1))), of.back(values)
+
+    return of_rows
 
 
 def paired_totals(
@@ -96,20 +107,29 @@ def paired_totals(
     Raises
     ------
     ScoreError
-        A score is NaN or outside [0, 1].
+        A score of the host is NaN or outside [0, 1].
     """
     check_scores("champion", champion_scores)
     check_scores("challenger", challenger_scores)
-    limits = np.float32(champion_threshold), np.float32(challenger_threshold)
+    components = components_of_pair((champion_scores, challenger_scores), labels, (champion_threshold, challenger_threshold))
+    return _totals(components, labels, slice_ids, window_ids, grid, weights, cluster_ids, N_CELLS_OF_PAIR, PAIRED_COMPONENTS, n_threads)
 
-    def components_of(rows: NDArray[np.intp]) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
-        label, old, new = labels[rows].astype(np.int32), champion_scores[rows], challenger_scores[rows]
-        category = 4 * label + np.where(old >= limits[0], np.int32(2), np.int32(0)) + (new >= limits[1])
-        log_loss, brier = losses(old.astype(np.float64), label)
-        new_log_loss, new_brier = losses(new.astype(np.float64), label)
-        return category[:, None], np.stack([log_loss, new_log_loss - log_loss, brier, new_brier - brier], axis=1)
 
-    return _totals(components_of, labels, slice_ids, window_ids, grid, weights, cluster_ids, N_CELLS_OF_PAIR, PAIRED_COMPONENTS, n_threads)
+def components_of_pair(scores: tuple[Any, Any], labels: Any, thresholds: tuple[float, float]) -> Components:
+    """Return the same of champion and challenger: the cell of label and both predictions, the champion's losses, and the differences."""
+    of = library_of(labels)
+    xp, own, limits = of.xp, [of.own(one) for one in scores], [float(np.float32(one)) for one in thresholds]
+
+    def of_rows(rows: NDArray[np.intp]) -> tuple[Any, Any]:
+        at = xp.asarray(rows)
+        label, old, new = xp.astype(xp.take(of.array, at, axis=0), xp.int32), xp.take(own[0], at, axis=0), xp.take(own[1], at, axis=0)
+        category = 4 * label + 2 * xp.astype(old >= limits[0], xp.int32) + xp.astype(new >= limits[1], xp.int32)
+        log_loss, brier = losses(xp, xp.astype(old, xp.float64), label)
+        new_log_loss, new_brier = losses(xp, xp.astype(new, xp.float64), label)
+        values = xp.stack([log_loss, new_log_loss - log_loss, brier, new_brier - brier], axis=1)
+        return of.back(xp.reshape(category, (-1, 1))), of.back(values)
+
+    return of_rows
 
 
 def weighted_auc(
@@ -126,7 +146,7 @@ def weighted_auc(
 ) -> ShareEstimate:
     """Return the weighted AUC of every (slice, window) with its cluster-robust variance, as `auc_spread` defines them.
 
-    `n_clusters` counts those that have a positive row or those that have a negative one, whichever are fewer. Memory: about 100 bytes a row.
+    `n_clusters` counts those that have a positive row or those that have a negative one, whichever are fewer. Memory: about 130 bytes a row with windows.
 
     Parameters
     ----------
@@ -136,7 +156,7 @@ def weighted_auc(
     Raises
     ------
     ScoreError
-        A score is NaN or outside [0, 1].
+        A score of the host is NaN or outside [0, 1].
 
     >>> grid = Grid(("all",), ("all",), ("all",))
     >>> scores, labels = np.array([0.1, 0.4, 0.4, 0.8], np.float32), np.array([0, 1, 0, 1], np.int8)
@@ -165,7 +185,7 @@ def paired_weighted_auc(
 ) -> tuple[ShareEstimate, ShareEstimate]:
     """Return the champion's weighted AUC, and the difference challenger - champion on the same rows, of every (slice, window).
 
-    The difference's variance is that of the differences of the rows' influences. Memory: about 125 bytes a row.
+    The difference's variance is that of the differences of the rows' influences. Memory: about 140 bytes a row with windows.
 
     Parameters
     ----------
@@ -176,7 +196,7 @@ def paired_weighted_auc(
     Raises
     ------
     ScoreError
-        A score is NaN or outside [0, 1].
+        A score of the host is NaN or outside [0, 1].
     """
     check_scores("champion", champion_scores)
     check_scores("challenger", challenger_scores)
@@ -186,13 +206,14 @@ def paired_weighted_auc(
     return champion, difference
 
 
-def _counted(labels: NDArray[np.int8], weights: NDArray[np.float64] | None) -> NDArray[np.int8]:
-    """Return the labels, -1 in place of those that do not count."""
-    return np.where(counts(labels, weights), labels, np.int8(-1))
+def _counted(labels: Any, weights: Any) -> Any:
+    """Return the labels, -1 in place of those that do not count, where they were."""
+    of = library_of(labels)
+    return of.back(of.xp.where(counts(of.array, of.own(weights)), of.array, of.xp.asarray(-1, dtype=of.xp.int8)))
 
 
 def _totals(
-    components_of: Any,
+    components: Components,
     labels: NDArray[np.int8],
     slice_ids: NDArray[Any],
     window_ids: NDArray[np.int32] | None,
@@ -203,26 +224,27 @@ def _totals(
     names: tuple[str, ...],
     n_threads: int | None,
 ) -> ClusterTotals:
-    rows = np.flatnonzero(counts(labels, weights))
+    of = library_of(labels)
+    rows = by_cluster(numbers_of(of, counts(of.array, of.own(weights))), cluster_ids)
     cells = (slice_ids, window_ids, grid.n_slices, grid.n_windows)
     n_values = len(names) - n_categories
-    found = cluster_tally(components_of, rows, weights, cluster_ids, *cells, n_categories, n_values, n_threads=n_threads)
+    found = cluster_tally(components, rows, weights, cluster_ids, *cells, n_categories, n_values, n_threads=n_threads)
     return ClusterTotals(found.n_clusters, found.total, found.cross)
 
 
-def counts(labels: NDArray[np.int8], weights: NDArray[np.float64] | None) -> NDArray[np.bool_]:
-    """Return which rows are in the tallies, bool [n_rows]: they are labelled, and of a weight above 0."""
+def counts(labels: Any, weights: Any) -> Any:
+    """Return which rows are in the tallies, bool [n_rows]: they are labelled, and of a weight above 0; all of one library."""
     judged = (labels == 0) | (labels == 1)
-    return np.asarray(judged if weights is None else judged & (weights > 0), dtype=np.bool_)
+    return judged if weights is None else judged & (weights > 0)
 
 
-def losses(probability: NDArray[np.float64], label: NDArray[np.int32]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return log loss (nats, clipped at 1e-15) and squared error of rows, float64 [n] each.
+def losses(xp: Any, probability: Any, label: Any) -> tuple[Any, Any]:
+    """Return log loss (nats, clipped at 1e-15) and squared error of rows, float64 [n] each, of the array library `xp`.
 
-    >>> log_loss, brier = losses(np.array([0.25, 0.25]), np.array([1, 0], np.int32))
+    >>> log_loss, brier = losses(np, np.array([0.25, 0.25]), np.array([1, 0], np.int32))
     >>> log_loss.round(6).tolist(), brier.tolist()
     ([1.386294, 0.287682], [0.5625, 0.0625])
     """
-    clipped = probability.clip(CLIP, 1.0 - CLIP)
-    error = probability - label
-    return -np.log(np.where(label == 1, clipped, 1.0 - clipped)), error * error
+    clipped = xp.clip(probability, CLIP, 1.0 - CLIP)
+    error = probability - xp.astype(label, xp.float64)
+    return -xp.log(xp.where(label == 1, clipped, 1.0 - clipped)), error * error

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from harness.errors import ScoreError
-from harness.inference.array_namespace import array_namespace
 from harness.inference.outputs import scores_of
 from harness.records.model import ScoringPlan
+from kernels.array_library import array_namespace
 from tests.array_api.cupy_stand_in import CupyStandIn, on_card
 
 ODD = [0.0, -0.0, 1.0, -1.0, 0.5, np.nan, np.inf, -np.inf, 88.8, -88.8, 710.0, -745.0, 1e-45, 3.4e38, -3.4e38]

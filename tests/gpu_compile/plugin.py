@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.gpu_compile.budgets import CANNOT_COMPILE, CANNOT_RUN
 from tests.support import ptx_device
 from tests.support.compile_check import CARDS
 
@@ -35,11 +34,3 @@ def pytest_unconfigure() -> None:
 def pytest_ignore_collect(collection_path: Path) -> bool | None:
     """Collect what its conftest leaves to the simulator alone."""
     return False if collection_path.parent.name == "gpu_sim" and collection_path.name.startswith("test_") else None
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Expect those tests of tests/gpu_sim to fail, strictly, whose kernel the compiler refuses."""
-    for item in items:
-        rule = CANNOT_RUN.get(item.nodeid.rpartition("/")[2])
-        if rule is not None:
-            item.add_marker(pytest.mark.xfail(strict=True, reason=f"{rule}: {CANNOT_COMPILE[rule].reason}"))

@@ -14,7 +14,7 @@ from kernels.cell_moments import cell_moments
 from kernels.row_losses import N_BINS
 from kernels.score_histogram import add_scores, empty
 from kernels.score_order import score_order
-from tests.gpu_compile.budgets import BUDGETS, CANNOT_COMPILE, CANNOT_RUN
+from tests.gpu_compile.budgets import BUDGETS
 from tests.oracles import column_cells, rank_oracle, tally_oracle
 from tests.support.ptx_cases import CASES
 from tests.support.ptx_device import to_device
@@ -94,7 +94,6 @@ def test_histogram_in_shared_and_in_global_memory(device, n_bins):
     assert f"score_histogram._slot [{'shared' if n_bins == 8 else 'global'}_counts_of]" in makers
 
 
-@pytest.mark.xfail(strict=True, reason="cell_moments._origin is 0 on a card: integers beyond 2**53 lose their last digits there")
 def test_moments_of_integers_beyond_float64():
     values = 2**60 + np.array([0, 1, 2, 5, 1, 0, 9, 3], np.int64)
     ids = np.zeros((8, 1), np.int32)
@@ -134,13 +133,9 @@ def test_two_columns_that_share_a_slice_are_a_race():
         slice_module.slice_tally(*moved((scores, labels, np.zeros_like(slice_ids))), None, 4, 1, 0.5)
 
 
-def test_every_kernel_was_run_but_for_a_counted_few(device):
-    """The interpreter runs every kernel that has a budget; those that the compiler refuses are counted."""
+def test_every_kernel_was_run(device):
+    """The interpreter runs every kernel that has a budget."""
     device.launches.clear()
-    refused = {one.case for one in CANNOT_COMPILE.values()}
     for case in CASES:
-        if case.name not in refused:
-            case.run(24, np.uint16)
+        case.run(24, np.uint16)
     assert {launch.rule for launch in device.launches} == set(BUDGETS)
-    assert (len(refused), len(CANNOT_RUN)) == (1, 4)
-    assert set(CANNOT_RUN.values()) == set(CANNOT_COMPILE)

@@ -167,3 +167,48 @@ def test_operators_that_are_said_to_have_no_cuda_kernel_are_not_in_the_providers
 
     assert sorted(op for op in NO_CUDA_KERNEL if is_named(op)) == []
     assert [op for op in ("MatMul", "Sigmoid", "LabelEncoder", "MatMulInteger") if not is_named(op)] == []
+
+
+def test_what_the_real_libraries_raise_is_told_from_other_errors_and_is_one_sentence():
+    """Their classes have no common base; the names by which they are told are those of these versions."""
+    pytest.importorskip("cupy")
+    from cupy.cuda.memory import OutOfMemoryError
+    from cupy_backends.cuda.api.runtime import CUDARuntimeError
+    from numba.cuda.cudadrv.driver import CudaAPIError
+
+    from harness.pipeline.card_errors import card_errors
+
+    for trouble, words in (
+        (CUDARuntimeError(719), "the card failed while scores were reduced on it (cudaErrorLaunchFailure"),
+        (
+            CUDARuntimeError(46),
+            "(cudaErrorDevicesUnavailable: CUDA-capable device(s) is/are busy or unavailable); another process holds the card",
+        ),
+        (CUDARuntimeError(2), "the card's memory ran out while scores were reduced on it (cudaErrorMemoryAllocation"),
+        (OutOfMemoryError(10, 20), "the card's memory ran out while scores were reduced on it (Out of memory allocating 10 bytes"),
+        (
+            CudaAPIError(719, "Call to cuMemcpyHtoD results in CUDA_ERROR_LAUNCH_FAILED"),
+            "([719] Call to cuMemcpyHtoD results in CUDA_ERROR",
+        ),
+        (CudaAPIError(2, "Call to cuMemAlloc results in CUDA_ERROR_OUT_OF_MEMORY"), "the card's memory ran out while"),
+    ):
+        with pytest.raises(DeviceError) as raised, card_errors():
+            raise trouble
+        assert words in str(raised.value)
+    with pytest.raises(RuntimeError, match="something else"), card_errors():
+        raise RuntimeError("something else")
+
+
+def test_libraries_that_find_no_driver_raise_what_is_told_as_the_cards():
+    cupy = pytest.importorskip("cupy")
+    from numba import cuda
+
+    from harness.inference.card_failure import cannot_be_used, is_of_card
+
+    for ask in (lambda: cupy.cuda.Device(0).use(), lambda: cuda.to_device(np.zeros(3))):
+        with pytest.raises(Exception) as raised:  # noqa: PT011  # each of its own class
+            ask()
+        assert is_of_card(raised.value)
+    assert "harness doctor, which names both versions" in str(
+        cannot_be_used(RuntimeError("cudaErrorInsufficientDriver: CUDA driver version"), 0)
+    )

@@ -1,3 +1,5 @@
+"""Collects these tests under Numba's CUDA simulator; the plugins of tests/gpu_compile and tests/gpu_card collect them elsewhere."""
+
 from __future__ import annotations
 
 import os
@@ -9,6 +11,7 @@ if os.environ.get("NUMBA_ENABLE_CUDASIM") != "1":
 
 
 @pytest.fixture(autouse=True)
-def few_threads_fill_tables(monkeypatch):
-    """A thread of the simulator is one of the system, and tables have many words."""
-    monkeypatch.setattr("kernels.cuda_launch.MAX_FILL_BLOCKS", 1)
+def few_threads_fill_tables(monkeypatch, pytestconfig):
+    """A thread of the simulator is one of the system, and tables have many words; a card has threads enough."""
+    if not hasattr(pytestconfig, "is_on_card"):
+        monkeypatch.setattr("kernels.cuda_launch.MAX_FILL_BLOCKS", 1)

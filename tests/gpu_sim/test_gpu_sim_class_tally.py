@@ -8,7 +8,9 @@ from numba import cuda
 
 import kernels.class_rows as rows_module
 import kernels.class_tally as module
+import kernels.order_pieces as pieces_module
 import kernels.value_tally as value_module
+from kernels import devices
 from kernels.class_influence import add_influence
 from kernels.devices import is_on_cuda
 from kernels.score_order import score_order
@@ -20,10 +22,9 @@ CASES = [(23, 1, 3, None), (23, 3, 4, 2), (40, 3, 2, None), (1, 1, 3, None), (0,
 @pytest.fixture(autouse=True)
 def small_pieces(monkeypatch):
     """Several blocks and pieces for a few rows, which fill no whole block of threads."""
-    monkeypatch.setattr(value_module, "cuda_chunk_rows", lambda n_cells: 5)
+    monkeypatch.setattr(value_module, "cuda_chunk_rows", lambda *grid: 5)
     monkeypatch.setattr(rows_module, "CUDA_PIECE_ROWS", 3)
-    monkeypatch.setattr(module, "MAX_CUDA_PIECES", 4)
-    monkeypatch.setattr(module, "BLOCK_ROWS", 16)
+    monkeypatch.setattr(module, "CUDA_BLOCK_ROWS", 16)
 
 
 def on_device(*arrays):
@@ -61,10 +62,13 @@ def test_paired_class_tally(n_rows, n_windows, n_classes, n_score_values):
     check(pair, expected, ("log_loss", "brier", "champion_log_loss", "champion_brier"))
 
 
+# (40, 3, 2) in pieces of 5: each score has several; (12, 1, None) in pieces of one row
 @pytest.mark.parametrize(
-    ("n_rows", "n_windows", "n_score_values", "weighted"), [(23, 1, None, False), (40, 3, 2, True), (0, 1, None, False)]
+    ("n_rows", "n_windows", "n_score_values", "weighted", "n_piece_rows"),
+    [(23, 1, None, False, 5), (40, 3, 2, True, 5), (0, 1, None, False, 5), (12, 1, None, True, 1), (40, 3, 7, False, 1000)],
 )
-def test_add_influence(n_rows, n_windows, n_score_values, weighted):
+def test_add_influence(monkeypatch, n_rows, n_windows, n_score_values, weighted, n_piece_rows):
+    monkeypatch.setattr(pieces_module, "rows_per_piece", lambda *grid: n_piece_rows)
     scores, labels, slice_ids, window_ids, n_slices = oracle.random_log(1, n_rows, 2, n_windows=n_windows, n_score_values=n_score_values)
     scores, labels = scores[:, 1].copy(), labels.astype(np.int8)
     rng = np.random.default_rng(1)
@@ -77,5 +81,19 @@ def test_add_influence(n_rows, n_windows, n_score_values, weighted):
     device = on_device(score_order(scores, labels, n_threads=1), slice_ids, window_ids, weights)
     placed = add_influence(influence, *device, positive, scale, n_slices, n_windows)
     expected, sums = oracle.influences(scores, labels, slice_ids, window_ids, n_slices, n_windows, weights, scale)
-    np.testing.assert_allclose(influence.copy_to_host(), expected, rtol=1e-9, atol=1e-14)
-    np.testing.assert_allclose(placed, sums, rtol=1e-9)
+    np.testing.assert_allclose(influence.copy_to_host(), expected, rtol=1e-12, atol=1e-14)
+    np.testing.assert_array_equal(placed, sums)
+
+
+def test_the_same_bits_of_influences_in_any_number_of_waves(monkeypatch):
+    monkeypatch.setattr(pieces_module, "rows_per_piece", lambda *grid: 5)
+    scores, labels, slice_ids, _, n_slices = oracle.random_log(1, 30, 2, n_score_values=4)
+    scores, labels, weights = scores[:, 1].copy(), labels.astype(np.int8), np.random.default_rng(1).gamma(0.5, 1.0, 30)
+    device, found = on_device(score_order(scores, labels, n_threads=1), slice_ids, None, weights), []
+    for at_once in (1000, 1):
+        waves = lambda n, *_, k=at_once, **__: [(first, min(first + k, n)) for first in range(0, n, k)]  # noqa: E731
+        monkeypatch.setattr(devices, "waves_of", waves)
+        influence = cuda.to_device(np.zeros((3, 30, 1)))
+        placed = add_influence(influence, *device, np.full(n_slices, 9.0), np.full((n_slices, 2), 0.3), n_slices, 1)
+        found.append((placed.tobytes(), influence.copy_to_host().tobytes()))
+    assert found[0] == found[1]

@@ -21,8 +21,8 @@ def on_device(array):
 @pytest.mark.parametrize("components_on_device", [False, True])
 def test_cluster_tally(monkeypatch, n_rows, n_windows, weighted, n_clusters, components_on_device):
     """Several pieces in several groups: 5 pieces x 3 columns fill no whole block of threads."""
-    monkeypatch.setattr(module, "tally_chunk_rows", lambda n_cells: 5)
-    monkeypatch.setattr(module, "CUDA_PIECES", 3)
+    monkeypatch.setattr(module, "cuda_chunk_rows", lambda *grid: 5)
+    monkeypatch.setattr(module, "CUDA_BYTES", 16 * 8 * (3 + 3))  # of 16 rows
     log = oracle.random_rows(n_rows, n_rows, n_windows=n_windows, weighted=weighted, n_clusters=n_clusters)
     categories, values, rows, *design, slice_ids, window_ids, n_slices = log
     move = cuda.to_device if components_on_device else np.ascontiguousarray

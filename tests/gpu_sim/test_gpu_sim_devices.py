@@ -28,7 +28,7 @@ WORDS_OF_ONE_PIECE = (GRID[0] * GRID[1], slice_module.N_RECORD)
 def small_pieces(monkeypatch):
     for name in ("slice_tally", "paired_tally"):
         monkeypatch.setattr(f"kernels.{name}.cuda_chunk_rows", lambda n_cells: 3)
-    monkeypatch.setattr("kernels.placement.tally_chunk_rows", lambda n_cells: 3)
+    monkeypatch.setattr("kernels.placement.cuda_chunk_rows", lambda *grid: 3)
     monkeypatch.setattr(rank_module, "MAX_PIECE_ROWS", 3)
 
 

@@ -14,7 +14,7 @@ from tests.oracles import slice_search_oracle as oracle
 @pytest.mark.parametrize(("n_rows", "widths"), [(23, (3, 2, 4)), (40, (2, 5)), (1, (1, 1)), (12, (4,)), (0, (2, 2))])
 @pytest.mark.parametrize(("loss_dtype", "id_dtype"), [(np.float64, np.uint8), (np.float32, np.uint16)])
 def test_pair_tally(monkeypatch, n_rows, widths, loss_dtype, id_dtype):
-    monkeypatch.setattr(module, "chunk_rows", lambda n_cells: 5)
+    monkeypatch.setattr(module, "cuda_chunk_rows", lambda *grid: 5)
     rng = np.random.default_rng(n_rows)
     losses = rng.gamma(0.5, size=n_rows).astype(loss_dtype)
     ids = np.array([rng.integers(0, width, n_rows) for width in widths], id_dtype)

@@ -15,7 +15,7 @@ from tests.oracles import tally_oracle, weighted_oracle
 @pytest.mark.parametrize(("n_rows", "n_windows", "n_score_values"), [(23, 1, None), (23, 3, 4), (40, 3, None), (1, 1, None), (0, 1, None)])
 @pytest.mark.parametrize("is_weighted", [True, False])
 def test_placements(monkeypatch, n_rows, n_windows, n_score_values, is_weighted):
-    monkeypatch.setattr(module, "tally_chunk_rows", lambda n_cells: 5)
+    monkeypatch.setattr(module, "cuda_chunk_rows", lambda *grid: 5)
     scores, labels, slice_ids, window_ids, n_slices = tally_oracle.random_log(1, n_rows, n_windows=n_windows, n_score_values=n_score_values)
     weights = np.random.default_rng(2).gamma(2.0, 1.0, n_rows) if is_weighted else np.ones(n_rows)
     order = cuda.to_device(score_order(scores, labels))

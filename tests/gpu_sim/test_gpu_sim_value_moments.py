@@ -15,7 +15,7 @@ from tests.oracles import value_moments_oracle as oracle
 @pytest.mark.parametrize("values_on_device", [False, True])
 def test_value_moments(monkeypatch, n_rows, n_windows, n_values, values_on_device):
     """Several pieces: 5 pieces x 3 columns fill no whole block of threads."""
-    monkeypatch.setattr(module, "tally_chunk_rows", lambda n_cells: 5)
+    monkeypatch.setattr(module, "cuda_chunk_rows", lambda *grid: 5)
     values, cases, slice_ids, window_ids, n_slices = oracle.random_rows(n_rows, n_rows, n_windows=n_windows, n_values=n_values)
     expected = oracle.joint_moments(values, cases, slice_ids, window_ids, n_slices, n_windows, 3, n_values)
     move = cuda.to_device if values_on_device and values.size else np.ascontiguousarray

@@ -28,6 +28,7 @@ class Stream:
         return event
 
     def wait_event(self, event):
+        assert event is not None
         self.calls.append("wait")
 
     def synchronize(self):
@@ -71,7 +72,8 @@ def cupy(monkeypatch):
 def test_copies_and_work_go_to_streams_of_their_own(cupy):
     memory = CupyMemory(1)
     assert cupy.used == [1]
-    assert memory.compute_stream == memory._computes.ptr != memory._copies.ptr
+    assert (memory.compute_stream, memory.reduce_stream) == (memory._computes.ptr, memory._reduces.ptr)
+    assert len({memory._copies.ptr, memory._computes.ptr, memory._reduces.ptr}) == 3
     host, sent = memory.pinned((2, 3), np.dtype(np.float32)), []
     host[...] = 7
     assert host.flags.writeable
@@ -82,9 +84,11 @@ def test_copies_and_work_go_to_streams_of_their_own(cupy):
     done = memory.compute(lambda: memory._computes.calls.append("work"))
     memory.copies_wait(done)
     memory.host_waits(event)
+    memory.reduce(lambda: memory._reduces.calls.append("work"), after=done)
     memory.finish()
     assert memory._copies.calls == ["record", "wait", "synchronize"]
     assert memory._computes.calls == ["wait", "enter", "work", "exit", "record", "synchronize"]
+    assert memory._reduces.calls == ["wait", "enter", "work", "exit", "synchronize"]
     assert cupy.used == [1, "waited"]
 
 

@@ -15,6 +15,7 @@ from harness.inference.onnx_cpu import OnnxCpu
 from harness.inference.onnx_cuda import OnnxCuda
 from harness.inference.scorer import open_scorer, provider_of
 from harness.records.model import CardPlan
+from kernels.devices import CardMemoryError
 from tests.inference.card_graphs import DOUBLE, label_and_probability, linear, plan_of, relative_to_largest, tensors_of, two_inputs
 from tests.oracles.batch_scores import batch_scores
 from tests.support.streams_stand_in import WAITS, StreamsStandIn
@@ -238,6 +239,48 @@ def test_a_card_that_disappears_fails_with_how_far_it_came(plans, schedule):
 def test_a_card_that_is_gone_when_one_request_is_answered(plans):
     with pytest.raises(DeviceError, match=r"the card failed at row 0 of 2"):
         scorer(plans["sigmoid"], fails_at=1).run(tensors_of(plans["sigmoid"], 2))
+
+
+def failing(trouble):
+    def fail(*_):
+        raise trouble
+
+    return fail
+
+
+@pytest.mark.parametrize(
+    ("said", "remedy"),
+    [
+        ("cudaErrorDevicesUnavailable: CUDA-capable device(s) is/are busy or unavailable", "another process holds the card"),
+        ("CUDA failure 719: unspecified launch failure ; GPU=0", "look at nvidia-smi and at the kernel's log"),
+        ("cudaErrorECCUncorrectable: uncorrectable ECC error encountered", "use another card"),
+        ("CUDA_ERROR_NO_DEVICE", "the driver shows no such card"),
+        ("cudaErrorInsufficientDriver: CUDA driver version is insufficient", "look at harness doctor, which names both versions"),
+    ],
+)
+def test_a_failure_is_told_with_what_cuda_calls_it_and_a_remedy(plans, monkeypatch, said, remedy):
+    model = scorer(plans["sigmoid"])
+    monkeypatch.setattr(model.memory, "send", failing(RuntimeError(said)))
+    with pytest.raises(DeviceError, match="device: the card failed at row 0 of 5") as raised:
+        scores_of(model, tensors_of(plans["sigmoid"], 5))
+    assert said in str(raised.value)
+    assert remedy in str(raised.value)
+    assert str(raised.value).endswith("run the sweep again: it goes on with what is missing")
+
+
+def test_an_error_of_the_graph_or_of_this_code_is_not_blamed_on_the_card(plans, monkeypatch):
+    model = scorer(plans["sigmoid"])
+    monkeypatch.setattr(model.memory, "send", failing(TypeError("argument 1: wrong type")))
+    with pytest.raises(TypeError, match="argument 1"):
+        scores_of(model, tensors_of(plans["sigmoid"], 5))
+
+
+def test_tables_that_do_not_fit_beside_the_scores_are_told_and_no_batch_is_halved(plans, monkeypatch):
+    model = scorer(plans["sigmoid"])
+    monkeypatch.setattr(model.memory, "send", failing(CardMemoryError("the table of one piece takes 9 MiB on the card")))
+    with pytest.raises(DeviceError, match=r"^device: the table of one piece takes 9 MiB on the card$"):
+        scores_of(model, tensors_of(plans["sigmoid"], 5))
+    assert model.notes == []
 
 
 def test_memory_of_the_host_is_not_taken_for_the_cards(plans, monkeypatch):

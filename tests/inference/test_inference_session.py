@@ -84,7 +84,7 @@ def test_a_quiet_fall_back_is_a_failure(plan, monkeypatch, allows):
         (
             "/onnxruntime_src/cuda_call.cc:146 CudaCall CUDA failure 35: CUDA driver version is insufficient for CUDA runtime version ; GPU=-1",
             DeviceError,
-            "driver is older than CUDA 13 wants; install the driver 580",
+            "driver is too old, wanted 13.0; install the driver 580",
         ),
         (
             "CUDA failure 101: invalid device ordinal ; GPU=-1 ; hostname=vm",

@@ -7,11 +7,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from kernels import cell_moment_rules, cell_moments, column_codes, value_moments
 from kernels.chunks import cuda_chunk_rows, tally_chunk_rows
 from kernels.moments import merge_shifted, moments_from_shifted
 from kernels.rank_cross import FIRST_CROSS, N_CROSS, _merge_cross
 from kernels.rank_cross import N_RECORD as N_CROSS_RECORD
 from kernels.rank_sum import N_RECORD, N_TOTAL, merge_ranks, tally_of_totals
+from tests.oracles import column_cells
 
 COUNTS = st.integers(0, 2**29)
 # the record of a row: one shift, sum, squares, a word that is only added, and two counters
@@ -113,7 +115,85 @@ def test_cross_products_of_pieces_are_exact_above_64_bits(pieces):
     assert (int(total[0]), int(total[1])) == (p, n)
 
 
+def parts_of(values, cuts):
+    return np.split(values, sorted(min(cut, len(values)) for cut in cuts))
+
+
+PAIRS = st.lists(st.tuples(st.floats(-1e3, 1e3), st.floats(-1e3, 1e3)), max_size=20)
+
+
+@settings(max_examples=60, deadline=None)
+@given(rows=PAIRS, cuts=st.lists(st.integers(0, 20), max_size=5))
+def test_any_pieces_have_the_joint_moments_of_all_rows(rows, cuts):
+    values, total = np.array(rows).reshape(-1, 2) + 1e6, np.zeros(6)
+    for piece, part in enumerate(parts_of(values, cuts)):
+        d = part - part.mean(axis=0) if len(part) else part
+        mean = part.mean(axis=0) if len(part) else np.zeros(2)
+        record = np.array([len(part), *mean, *(d.T @ d)[np.triu_indices(2)]])
+        value_moments._merge_records(piece, 0, record, total, 2)
+    n = len(values)
+    mean = values.mean(axis=0) if n else np.zeros(2)
+    expected = ((values - mean).T @ (values - mean))[np.triu_indices(2)]
+    assert total[0] == n
+    np.testing.assert_allclose(total[1:3], mean, rtol=1e-12)
+    np.testing.assert_allclose(total[3:], expected, rtol=1e-9, atol=1e-5)
+
+
+def test_no_values_are_counted_and_one_piece_stays_bit_for_bit():
+    total = np.zeros(1)
+    for piece, n in enumerate((2.0, 0.0, 3.0)):
+        value_moments._merge_records(piece, 0, np.array([n]), total, 0)
+    assert total.tolist() == [5.0]
+    record, total = np.array([3.0, 0.1, 1e200, 0.3, 1e300, 0.7]), np.zeros(6)
+    for piece, one in enumerate((np.zeros(6), record, np.zeros(6))):
+        value_moments._merge_records(piece, 0, one, total, 2)
+    assert total.tobytes() == record.tobytes()
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    rows=st.lists(st.sampled_from([-3.0, -0.0, 0.5, 2.0, 1e6, np.nan, np.inf, -np.inf]), max_size=20),
+    cuts=st.lists(st.integers(0, 20), max_size=5),
+)
+def test_any_pieces_of_a_column_have_its_bins_range_and_moments(rows, cuts):
+    values, edges = np.array(rows), (-1.0, 0.0, 2.0)
+    arguments = (*column_codes.thresholds_of(edges, np.float64),)
+    total = cell_moments._empty_table(1, 5, 0).reshape(2, -1)
+    empty = total.copy()
+    for piece, part in enumerate(parts_of(values, cuts)):
+        records = empty.copy()
+        ids = np.zeros((len(part), 1), np.int32)
+        cell_moment_rules.add_rows(0, len(part), 0, 1, part, np.zeros(0, np.bool_), ids, 1, 0.0, *arguments, records)
+        for cell in range(2):
+            cell_moment_rules.merge_records(piece, cell, records[cell], total[cell], 5)
+    found = cell_moments._tally_of_table(total.ravel(), 1, 5)
+    counts, n_infinite, low, high, n, mean, m2 = column_cells.column_cells(values, np.zeros((len(rows), 1), int), 1, edges)[0]
+    assert found.counts[0].tolist() == counts
+    assert (found.n_infinite[0], found.moments.n[0]) == (n_infinite, n)
+    np.testing.assert_array_equal((found.minimum[0], found.maximum[0]), (low, high))
+    np.testing.assert_allclose((found.moments.mean[0], found.moments.m2[0]), (mean, m2), rtol=1e-12, atol=1e-9)
+
+
+def test_squares_beyond_float64_stay_undefined():
+    record = cell_moments._empty_table(0, 4, 0)
+    record[[cell_moments.N, cell_moments.SUM, cell_moments.SQUARE]] = 2.0, 1e200, np.inf
+    total = cell_moments._empty_table(0, 4, 0)
+    cell_moment_rules.merge_records(0, 0, record, total, 4)
+    assert not np.isfinite(total[cell_moments.SQUARE])
+
+
 @pytest.mark.parametrize("n_cells", [1, 10, 1279, 10**6])
 def test_chunks_of_a_card_hang_on_the_grid_alone_and_are_no_larger(n_cells):
     assert 2**12 <= cuda_chunk_rows(n_cells) <= tally_chunk_rows(n_cells) <= 2**20
     assert cuda_chunk_rows(n_cells) >= min(8 * n_cells, 2**20)
+
+
+@pytest.mark.parametrize("n_columns", [1, 2, 3, 4, 20])
+def test_a_hundred_million_rows_are_a_hundred_thousand_threads_of_a_card(n_columns):
+    assert 10**8 / cuda_chunk_rows(87, n_columns, 27) * n_columns > 90_000
+
+
+def test_wide_cells_have_larger_chunks_of_a_card():
+    assert cuda_chunk_rows(1279, 4, 64) == cuda_chunk_rows(1279, 4, 1) == 16384
+    assert cuda_chunk_rows(1279, 4, 640) == 131_072  # 8 * 12,790 rows
+    assert cuda_chunk_rows(0, 0, 0) == 1024

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import kernels.cell_moments as module
-from kernels.cell_moments import BLOCK_ROWS, RESHIFT_AT, cell_moments, empty, merge, merge_cells
+from kernels.cell_moment_rules import BLOCK_ROWS, RESHIFT_AT
+from kernels.cell_moments import cell_moments, empty, merge, merge_cells
 from kernels.column_codes import thresholds_of
 from tests.oracles import column_cells as oracle
 

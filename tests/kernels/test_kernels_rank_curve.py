@@ -74,6 +74,17 @@ def test_variance_of_average_precision_is_the_infinitesimal_jackknifes(n_score_v
         assert curve.average_precision_variance[cell] == pytest.approx(expected, rel=1e-5)
 
 
+def test_rare_positives_keep_the_digits_of_the_variance():
+    """The squares of many negatives are far below those of a few positives, whose distance from 1 is large."""
+    rng = np.random.default_rng(1)
+    scores, labels = rng.random(300_000, np.float32), (rng.random(300_000) < 0.001).astype(np.int8)
+    zeros, counts = np.zeros((300_000, 1), np.uint16), (np.array([labels.sum()], np.int64), np.array([(labels == 0).sum()], np.int64))
+    curve = rank_curve(scores, score_order(scores, labels), zeros, None, 1, 1, *counts, *counts)
+    value, variance = rank_curve_oracle.average_precision_of_many(scores, labels)
+    assert curve.average_precision[0] == pytest.approx(value, rel=1e-12)
+    assert curve.average_precision_variance[0] == pytest.approx(variance, rel=1e-9)
+
+
 def test_perfect_scores_have_no_variance_and_the_whole_recall():
     scores = np.linspace(0, 1, 50, dtype=np.float32)
     labels = (scores > 0.6).astype(np.int8)
@@ -112,11 +123,12 @@ def test_bins_have_equal_mass_without_ties():
     assert (np.diff(curve.bin_score[0]) > 0).all()
 
 
-def test_counts_of_other_rows_are_refused():
+@pytest.mark.parametrize(("n_positive", "n_negative"), [(1, 2), (1, 0), (0, 0), (2, 0)])
+def test_counts_of_other_rows_are_refused(n_positive, n_negative):
     scores, labels, ids = np.array([0.1, 0.9], np.float32), np.array([0, 1], np.int8), np.zeros((2, 1), np.uint16)
-    one, order = np.array([1]), score_order(scores, labels)
+    one, order, counts = np.array([1]), score_order(scores, labels), (np.array([n_positive]), np.array([n_negative]))
     with pytest.raises(ValueError, match="n_positive and n_negative are not those of the rows in the order"):
-        rank_curve(scores, order, ids, None, 1, 1, one, one + 1, one, one)
+        rank_curve(scores, order, ids, None, 1, 1, *counts, one, one)
 
 
 @pytest.mark.parametrize("share", [0.01, 0.05, 0.07, 0.3, 1 / 3, 0.999, 1.0])

@@ -33,6 +33,7 @@ def test_cards_are_described_in_the_order_of_the_bus(nvml):
         "mig": False,
         "compute_capability": "9.0",
         "foreign_pids": sorted([os.getpid(), 4194000]),  # the test is another process than the one that asks
+        "used_bytes": 0,
     }
     assert [gpu["foreign_pids"] for gpu in found["gpus"][1:]] == [[4194001], []]
     assert (found["driver"], found["reason"], found["n_open"]) == ("580.00.simulated", None, 0)

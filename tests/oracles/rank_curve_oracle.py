@@ -26,6 +26,21 @@ def average_precision_variance(scores, labels):
     return total
 
 
+def average_precision_of_many(scores, labels):
+    """As `average_precision`, by sums over scores in extended precision."""
+    order = np.argsort(scores, kind="stable")
+    s, y = scores[order], labels[order].astype(np.longdouble)
+    first = np.flatnonzero(np.r_[True, s[1:] != s[:-1]])
+    positives, rows = np.add.reduceat(y, first), np.add.reduceat(np.ones_like(y), first)
+    selected = np.cumsum(rows[::-1])[::-1]
+    precision = np.cumsum(positives[::-1])[::-1] / selected
+    mean = (positives * precision).sum() / positives.sum()
+    raised, lowered = np.cumsum(positives * (1 - precision) / selected), np.cumsum(positives * precision / selected)
+    phi = precision - mean + raised
+    squares = (positives * phi * phi + (rows - positives) * lowered * lowered).sum()
+    return float(mean), float(squares / positives.sum() ** 2)
+
+
 def recall_at_fpr(scores, labels, max_fpr):
     """The highest recall of a point of scikit-learn's ROC curve with a false positive rate of at most max_fpr."""
     false_rate, true_rate, _ = roc_curve(labels, scores, drop_intermediate=False)
@@ -69,3 +84,25 @@ def separates(scores, labels):
     if not (len(positive) and len(negative)):
         return True
     return any(((positive >= t).all() and (negative <= t).all()) or ((positive <= t).all() and (negative >= t).all()) for t in scores)
+
+
+def average_precision(scores, labels):
+    """The mean over positive rows of the precision at their score, and the sum over rows of phi^2 / P^2, as fractions.
+
+    A positive row of score s has phi = precision(s) - mean + the sum over positives i at or below s of (1 - precision_i) / R_i, a negative
+    one minus the sum of precision_i / R_i, where R_i rows have the score of i or a higher one.
+    """
+    values = [Fraction(float(score)) for score in scores]
+    selected = {v: [labels[i] for i in range(len(values)) if values[i] >= v] for v in set(values)}
+    precision = {v: Fraction(int(sum(some)), len(some)) for v, some in selected.items()}
+    positives = [v for v, label in zip(values, labels, strict=True) if label == 1]
+    mean = sum(precision[v] for v in positives) / len(positives)
+    squares = Fraction(0)
+    for v, label in zip(values, labels, strict=True):
+        reached = [i for i in positives if i <= v]
+        if label == 1:
+            phi = precision[v] - mean + sum((1 - precision[i]) / len(selected[i]) for i in reached)
+        else:
+            phi = -sum((precision[i] / len(selected[i]) for i in reached), Fraction(0))
+        squares += phi * phi
+    return float(mean), float(squares / len(positives) ** 2)

@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 import threading
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 
+from harness.device import CudaDevice
 from harness.pipeline import quality
-from harness.pipeline.card_lanes import cards_of, deal
+from harness.pipeline.card_lanes import card_notes, cards_of, deal
+from harness.records.measurement import Gpu
 
 
 class Children:
@@ -76,6 +79,57 @@ def test_cards_are_named_by_uuid_where_all_are_known():
     assert cards_of(("GPU-a", "unknown CUDA device 1"), 2, {"CUDA_VISIBLE_DEVICES": "1,0"}) == ("1", "0")
     assert cards_of(("GPU-a",), 2, {}) == ("0", "1")
     assert cards_of((), 0, {}) == ()
+
+
+def test_instances_are_dealt_out_though_cuda_shows_one_to_a_process():
+    assert cards_of(("MIG-a", "MIG-b"), 1, {"CUDA_VISIBLE_DEVICES": "MIG-a,MIG-b"}) == ("MIG-a", "MIG-b")
+    assert cards_of(("MIG-a", "GPU-b"), 1, {"CUDA_VISIBLE_DEVICES": "MIG-a,GPU-b"}) == ("MIG-a", "GPU-b")
+    assert cards_of(("MIG-a",), 1, {}) == ("MIG-a",)
+    assert cards_of(("GPU-a",), 1, {}) == ("GPU-a",)  # cut, and nothing set: the one instance that CUDA shows is on the only card
+    assert cards_of(("GPU-a", "GPU-b"), 1, {}) == ("0",)  # cut, beside a card that is not: CUDA shows the instance alone
+    assert cards_of(("MIG-a", "MIG-b"), 0, {"CUDA_VISIBLE_DEVICES": "MIG-a,MIG-b"}) == ()  # the card is lost
+
+
+L4, T4 = CudaDevice("NVIDIA L4", "GPU-a", "Default"), CudaDevice("NVIDIA T4", "GPU-b", "Default")
+GPU = Gpu("GPU-a", "NVIDIA L4", 24 << 30, 72.0, 2040, 2040, True, None, "8.9")
+
+
+def test_one_card_is_named():
+    assert card_notes(("GPU-a",), (L4,), (GPU,), 1, is_timed=True) == ("device: 1 variant is scored on NVIDIA L4 (GPU-a) and timed there",)
+    assert card_notes(("GPU-a", "GPU-b"), (L4, T4), (), 1, is_timed=False) == ("device: 1 variant is scored on NVIDIA L4 (GPU-a)",)
+    assert card_notes((), (), (), 2, is_timed=True) == ()
+
+
+def test_cards_that_only_have_numbers_are_named_by_the_driver():
+    assert (
+        card_notes(("0", "1"), (L4, T4), (), 2, is_timed=False)[0]
+        == "device: 2 variants are scored on 2 cards, NVIDIA L4 (GPU-a), NVIDIA T4 (GPU-b), one at a time a card"
+    )
+
+
+def test_cards_of_one_model_have_no_note_of_models_and_others_have_one():
+    same = CudaDevice("NVIDIA L4", "GPU-b", "Default")
+    assert len(card_notes(("GPU-a", "GPU-b"), (L4, same), (GPU,), 2, is_timed=True)) == 1
+    assert "of different models (NVIDIA L4, NVIDIA T4)" in card_notes(("GPU-a", "GPU-b"), (L4, T4), (GPU,), 2, is_timed=True)[1]
+
+
+def test_a_card_that_others_use_is_said_if_it_is_one_of_those_that_are_used():
+    busy, elsewhere = replace(GPU, foreign_pids=(7, 8)), replace(GPU, uuid="GPU-c", foreign_pids=(9,))
+    notes = card_notes(("GPU-a",), (L4,), (busy, elsewhere), 1, is_timed=True)
+    assert [note for note in notes if "used by other processes" in note] == [
+        "device: NVIDIA L4 (GPU-a) is used by other processes too (7, 8): its memory is shared with them, and times and energy hold their share, so"
+        " a measurement of speed is invalid; end them, or name a free card in CUDA_VISIBLE_DEVICES"
+    ]
+
+
+def test_instances_that_were_not_named_are_said():
+    shown = CudaDevice("NVIDIA A100 MIG 1g.5gb", "MIG-x", "Default")
+    cut = replace(GPU, mig=True)
+    assert (
+        "of which CUDA shows one to a process (NVIDIA A100 MIG 1g.5gb (MIG-x))"
+        in card_notes(("GPU-a",), (shown,), (cut,), 2, is_timed=True)[-1]
+    )
+    assert not any("cut into" in note for note in card_notes(("MIG-x",), (shown,), (cut,), 2, is_timed=True))
 
 
 @pytest.mark.parametrize(("card", "seen"), [("GPU-b", "GPU-b"), (None, "before")])

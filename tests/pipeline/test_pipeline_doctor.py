@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from harness.device import CudaDriver, CudaStack
+from harness.device import CudaDevice, CudaDriver, CudaStack
 from harness.meters.energy import NoEnergyMeter
 from harness.meters.machine import capture
 from harness.meters.replayed import ReplayedMeter
@@ -68,7 +68,7 @@ def test_a_sound_stack_has_one_line():
 @pytest.mark.parametrize(
     ("stack", "what", "words"),
     [
-        (replace(GOOD, driver=CudaDriver(1, None, 12080)), "driver", ["knows CUDA 12.8, wanted 13.0", "driver 580 or newer"]),
+        (replace(GOOD, driver=CudaDriver(1, None, 12080)), "driver", ["knows CUDA 12.8, wanted 13.0", "driver 580.65.06 or newer"]),
         (replace(GOOD, driver=CudaDriver(0, "the CUDA driver finds no device", 12080)), "driver", ["knows CUDA 12.8, wanted 13.0"]),
         (without("onnxruntime-gpu"), "onnxruntime", ["onnxruntime-gpu is not installed", "pip install 'replay-harness[gpu]'"]),
         (
@@ -83,9 +83,30 @@ def test_a_sound_stack_has_one_line():
         (without("cupy-cuda13x"), "cupy", ["cupy-cuda13x is not installed", "replay-harness[gpu]"]),
         (without("numba-cuda"), "numba-cuda", ["numba-cuda is not installed", "replay-harness[gpu]"]),
         (
-            beside("cupy-cuda12x", "nvidia-cublas-cu12"),
-            "cuda packages",
-            ["(cupy-cuda12x, nvidia-cublas-cu12)", "pip uninstall -y cupy-cuda12x nvidia-cublas-cu12"],
+            replace(GOOD, driver=CudaDriver(1, None, 12040, "550.54.15")),
+            "driver",
+            ["the driver 550.54.15 knows CUDA 12.4, wanted 13.0 or newer", "install the NVIDIA driver 580.65.06 or newer"],
+        ),
+        (
+            replace(without("onnxruntime-gpu"), packages=(*without("onnxruntime-gpu").packages, ("onnxruntime-gpu", "1.22.0"))),
+            "onnxruntime",
+            ["onnxruntime-gpu 1.22.0 is installed, wanted 1.31.*", "replay-harness[gpu]"],
+        ),
+        (
+            beside("cupy-cuda12x"),
+            "cupy",
+            ["cupy-cuda12x and cupy-cuda13x share a folder", "pip uninstall -y cupy-cuda12x cupy-cuda13x && pip install"],
+        ),
+        (beside("cupy"), "cupy", ["cupy and cupy-cuda13x share a folder"]),
+        (
+            replace(without("cupy-cuda13x"), packages=(("cupy-cuda12x", "13.6.0"), *without("cupy-cuda13x").packages)),
+            "cupy",
+            ["cupy-cuda12x is installed, wanted cupy-cuda13x", "pip uninstall -y cupy-cuda12x && pip install"],
+        ),
+        (
+            replace(GOOD, driver=CudaDriver(1, None, 13000, devices=(CudaDevice("Simulated L4", "GPU-1", "Prohibited"),))),
+            "compute mode",
+            ["of Simulated L4 (GPU-1) is Prohibited, which lets no process in", "sudo nvidia-smi -i GPU-1 -c DEFAULT"],
         ),
     ],
 )
@@ -102,6 +123,12 @@ def test_what_is_wrong_is_said_with_the_command_that_mends_it(stack, what, words
     [
         (without("cudf-cu13"), "cudf", "cudf-cu13 is not installed, and logs are decoded on the CPU"),
         (beside("nvidia-cublas-cu12", "nvidia-a-cu12", "nvidia-b-cu12", "nvidia-c-cu12"), "cuda packages", "and 1 more"),
+        (beside("nvidia-cudnn-cu12"), "cudnn", "nvidia-cudnn-cu12 and nvidia-cudnn-cu13 share a folder"),
+        (
+            replace(GOOD, driver=CudaDriver(1, None, 13000, devices=(CudaDevice("Simulated L4", "GPU-1", "Exclusive_Process"),))),
+            "compute mode",
+            "is Exclusive_Process, which lets one process in, while the speed phase keeps one a variant; run: sudo nvidia-smi",
+        ),
     ],
 )
 def test_what_a_card_can_run_with_is_said_and_refuses_nothing(stack, what, words):
@@ -117,6 +144,16 @@ def test_both_packages_of_onnxruntime_are_told_once():
 
 def test_a_machine_without_a_card_is_not_asked_for_packages():
     assert [name for _, name, _ in doctor.gpu_findings(STACK)] == ["gpu"]
+
+
+def test_a_driver_that_can_be_mended_is_said_with_the_remedy_and_the_packages_too():
+    """A machine with a card and no driver is meant to have one, unlike a machine without a card."""
+    broken = replace(
+        STACK, driver=CudaDriver(0, "no CUDA driver (libcuda.so.1 is not installed), and 1 NVIDIA card(s) on the bus", remedy="mend it")
+    )
+    first, *rest = doctor.gpu_findings(broken)
+    assert first[2].endswith("and 1 NVIDIA card(s) on the bus; device=cuda is refused; mend it")
+    assert [what for _, what, _ in rest] == ["onnxruntime", "cupy", "numba-cuda", "cudf"]
 
 
 def test_cards_in_use_cut_up_or_of_different_models_are_told():

@@ -12,7 +12,18 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from kernels import chunks, class_rows, class_tally, cluster_tally, cuda_counts, pair_tally, rank_sum, two_sample, two_sample_walk
+from kernels import (
+    chunks,
+    class_rows,
+    class_tally,
+    cluster_tally,
+    cuda_counts,
+    order_pieces,
+    pair_tally,
+    rank_sum,
+    two_sample,
+    two_sample_walk,
+)
 from kernels.cell_counts import cell_counts
 from kernels.cell_moments import cell_moments
 from kernels.class_influence import add_influence
@@ -202,6 +213,15 @@ def _queue(n: int, ids: Any) -> None:
     replay_queues(to_device(arrivals), 0, np.array([[0, n]]), free, np.array([70_000, 90_000]), 3000, 120_000)
 
 
+def _columns_of(n_cells: int, n_words: int = 0, columns: int = N_COLUMNS) -> Callable[[int], int]:
+    return _pieces(chunks.cuda_chunk_rows(n_cells, columns, n_words), columns)
+
+
+def _components_at_once(n: int) -> int:
+    """Threads while the components of two values are on a card that has memory enough."""
+    return _columns_of(N_CELLS)(min(n, cluster_tally.CUDA_BYTES // (8 * (3 + 2))))
+
+
 def _pieces(rows: int, columns: int = N_COLUMNS) -> Callable[[int], int]:
     return lambda n: math.ceil(n / rows) * columns
 
@@ -221,8 +241,10 @@ class Case:
         return self.threads[rule] if isinstance(self.threads, dict) else self.threads(n_rows)
 
 
+_PAIR_CELLS = len(pair_tally.tables_of(WIDTHS).moments.n)
 _CHUNKS = _pieces(chunks.cuda_chunk_rows(N_CELLS))
 _COUNTS = _pieces(cuda_counts.PIECE_ROWS, cuda_counts.THREADS_PER_BLOCK)
+_ORDER_PIECES = _pieces(order_pieces.rows_per_piece(N_CELLS, N_COLUMNS))
 
 
 def _ranks(n: int) -> int:
@@ -231,32 +253,32 @@ def _ranks(n: int) -> int:
 
 
 _CLASSES = {  # rows are taken in blocks, one after the other
-    "class_rows._read_rows": class_tally.BLOCK_ROWS // class_rows.CUDA_PIECE_ROWS,
-    "class_tally._count_pairs": class_tally.MAX_CUDA_PIECES * N_COLUMNS,
-    "value_tally._add_values": _CHUNKS(class_tally.BLOCK_ROWS),
+    "class_rows._read_rows": class_tally.CUDA_BLOCK_ROWS // class_rows.CUDA_PIECE_ROWS,
+    "class_tally._slot [shared_counts_of]": _COUNTS(class_tally.CUDA_BLOCK_ROWS),
+    "value_tally._add_values": _CHUNKS(class_tally.CUDA_BLOCK_ROWS),
 }
 CASES = (
     Case("binary tally", _tally, _CHUNKS),
     Case("paired tally", _paired, _CHUNKS),
     Case("rank sums", _rank_sum, _ranks),
     Case("paired rank sums", _rank_cross, _ranks),
-    Case("rank curve", _rank_curve, lambda n: N_COLUMNS),
-    Case("placements of one column", _placements, _pieces(chunks.tally_chunk_rows(WIDTHS[2] * N_WINDOWS), 1)),
-    Case("class influence", _influence, lambda n: N_COLUMNS),
+    Case("rank curve", _rank_curve, _ORDER_PIECES),
+    Case("placements of one column", _placements, _columns_of(WIDTHS[2] * N_WINDOWS, columns=1)),
+    Case("class influence", _influence, _ORDER_PIECES),
     Case("recalibration, one pass", _logit, _CHUNKS, is_pass=True),
     Case("score histogram", _histogram, _COUNTS),
     Case("score histogram beyond shared memory", _histogram_in_global_memory, _COUNTS, in_roofline=False),
     Case("category counts", _cell_counts, _COUNTS, has_slice_ids=False),
-    Case("value moments of float32", _cell_moments_of(np.float32), _pieces(chunks.tally_chunk_rows(N_SLICES)), has_slice_ids=False),
-    Case("value moments of float64", _cell_moments_of(np.float64), _pieces(chunks.tally_chunk_rows(N_SLICES)), False, False),
-    Case("value moments of int64", _cell_moments_of(np.int64), _pieces(chunks.tally_chunk_rows(N_SLICES)), False, False),
+    Case("value moments of float32", _cell_moments_of(np.float32), _columns_of(N_SLICES + 1), has_slice_ids=False),
+    Case("value moments of float64", _cell_moments_of(np.float64), _columns_of(N_SLICES + 1), False, False),
+    Case("value moments of int64", _cell_moments_of(np.int64), _columns_of(N_SLICES + 1), False, False),
     Case("class tally", _class_tally, _CLASSES),
     Case("values by category", _value_tally, _CHUNKS),
-    Case("joint moments", _value_moments, _pieces(chunks.tally_chunk_rows(2 * N_CELLS))),
-    Case("weighted rows", _clustered(False), lambda n: cluster_tally.CUDA_PIECES * N_COLUMNS),
-    Case("clustered rows", _clustered(True), lambda n: cluster_tally.CUDA_PIECES * N_COLUMNS),
-    Case("pairs of values", _pairs_of(np.float64, np.uint8), _pieces(pair_tally.chunk_rows(sum(WIDTHS)), 10), has_slice_ids=False),
-    Case("pairs of values, float32", _pairs_of(np.float32, np.uint16), _pieces(1 << 18, 10), False, False),
+    Case("joint moments", _value_moments, _columns_of(2 * N_CELLS)),
+    Case("weighted rows", _clustered(False), _components_at_once),
+    Case("clustered rows", _clustered(True), _components_at_once),
+    Case("pairs of values", _pairs_of(np.float64, np.uint8), _columns_of(_PAIR_CELLS, columns=10), has_slice_ids=False),
+    Case("pairs of values, float32", _pairs_of(np.float32, np.uint16), _columns_of(_PAIR_CELLS, columns=10), False, False),
     Case("two samples of float64", _two_sample_of(np.float64), _pieces(two_sample.CUDA_PIECE_ROWS, 1), has_slice_ids=False),
     Case("two samples of int64", _two_sample_of(np.int64), _pieces(two_sample.CUDA_PIECE_ROWS, 1), False, False),
     Case("replica queue, one scenario", _queue, lambda n: 1, has_slice_ids=False),

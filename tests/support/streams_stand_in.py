@@ -1,8 +1,8 @@
-"""A card made of NumPy, whose two streams do their work when a schedule says so: what does not wait for its event reads rubbish.
+"""A card made of NumPy, whose three streams do their work when a schedule says so: what does not wait for its event reads rubbish.
 
 Real streams may lag behind the host, or each other, by any amount. Here every piece of work stands in a queue, in order, until something
-that waits for it makes it run: never earlier (`lazy`), at once (`eager`), one stream at once and the other as late as possible, or as a
-seeded generator decides. A flow is right when it gives the same scores under all of them.
+that waits for it makes it run: never earlier (`lazy`), at once (`eager`), one stream at once and the others as late as possible, or as a
+seeded generator decides. A flow is right when it gives the same scores, and the same reduction, under all of them.
 """
 
 from __future__ import annotations
@@ -17,8 +17,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-COPY, COMPUTE = "copy", "compute"
+COPY, COMPUTE, REDUCE = STREAMS = ("copy", "compute", "reduce")
 WAITS = ("copies_wait", "computes_wait", "host_waits")
+REDUCTION_WAITS = "reduction waits"
 
 
 class OutOfMemoryError(MemoryError):
@@ -33,28 +34,28 @@ class Event:
 
 
 class StreamsStandIn:
-    """Two streams and memory, as `CardMemory` wants them.
+    """Three streams and memory, as `CardMemory` wants them.
 
     Parameters
     ----------
     schedule : str or int
-        lazy | eager | copy | compute (that stream at once, the other late), or the seed of a random one.
+        lazy | eager | copy | compute | reduce (that stream at once, the others late; several joined by +), or the seed of a random one.
     deaf_to : str
-        One of WAITS, which does nothing then: for tests that must fail.
+        One of WAITS, or REDUCTION_WAITS, which does nothing then: for tests that must fail.
     memory_bytes : int
         Of the card.
     fails_at : int
         The card is gone at this call of `send`.
     """
 
-    device_type, device_id, compute_stream = "cpu", 0, 0
+    device_type, device_id, compute_stream, reduce_stream = "cpu", 0, 0, 0
 
     def __init__(
         self, schedule: str | int = "lazy", deaf_to: str | None = None, memory_bytes: int | None = None, fails_at: int | None = None
     ) -> None:
         self.schedule, self.deaf_to, self.memory_bytes, self.fails_at = schedule, deaf_to, memory_bytes, fails_at
         self.random = np.random.default_rng(schedule) if isinstance(schedule, int) else None
-        self.queues: dict[str, deque[Callable[[], bool]]] = {COPY: deque(), COMPUTE: deque()}
+        self.queues: dict[str, deque[Callable[[], bool]]] = {stream: deque() for stream in STREAMS}
         self.live_bytes, self.n_sent, self.n_releases = 0, 0, 0
 
     def on_card(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
@@ -87,6 +88,10 @@ class StreamsStandIn:
     def compute(self, work: Callable[[], None]) -> Event:
         return self._put(COMPUTE, work)
 
+    def reduce(self, work: Callable[[], None], after: Event) -> None:
+        self._put_wait(REDUCE, after, REDUCTION_WAITS)
+        self._put(REDUCE, work)
+
     def copies_wait(self, event: Event) -> None:
         self._put_wait(COPY, event, "copies_wait")
 
@@ -99,7 +104,7 @@ class StreamsStandIn:
 
     def finish(self) -> None:
         while any(self.queues.values()):
-            assert any([self._step(COPY), self._step(COMPUTE)]), "the streams wait for each other"
+            assert any(self._step(stream) for stream in STREAMS), "the streams wait for each other"
 
     def to_host(self, array: Any) -> NDArray[Any]:
         self.finish()
@@ -141,17 +146,17 @@ class StreamsStandIn:
         return True
 
     def _until(self, event: Event) -> None:
+        first = (event.stream, *(stream for stream in STREAMS if stream != event.stream))
         while not event.happened:
-            other = COMPUTE if event.stream == COPY else COPY
-            assert self._step(event.stream) or self._step(other), "the streams wait for each other"
+            assert any(self._step(stream) for stream in first), "the streams wait for each other"
 
     def _go_on(self) -> None:
         """Let the streams work as far as the schedule wants it now."""
         if self.random is not None:
             for _ in range(int(self.random.integers(0, 6))):
-                self._step(COPY if self.random.random() < 0.5 else COMPUTE)
+                self._step(STREAMS[int(self.random.integers(0, len(STREAMS)))])
             return
-        at_once = {"eager": (COPY, COMPUTE), "lazy": (), COPY: (COPY,), COMPUTE: (COMPUTE,)}[str(self.schedule)]
+        at_once = {"eager": STREAMS, "lazy": ()}.get(str(self.schedule), str(self.schedule).split("+"))
         for stream in itertools.chain(at_once, at_once):
             while self._step(stream):
                 pass
