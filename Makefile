@@ -50,11 +50,10 @@ gpu-check: ## on a machine with a card: try everything that is claimed of one, a
 	@$(GPU_VENV)/bin/python -m tests.gpu_card $(GPU_CHECK_ARGS)
 
 gpu-check-offline: $(GPU_CHECK_STAMP) ## compile every kernel for three cards and run its PTX, on a machine without a card
-	@$(GPU_CHECK_VENV)/bin/python -m pytest -p tests.gpu_compile.plugin tests/gpu_compile $(PYTEST_ARGS)
-	@$(GPU_CHECK_VENV)/bin/python -m pytest -p tests.gpu_compile.plugin tests/gpu_sim $(PYTEST_ARGS)
-	@$(GPU_CHECK_VENV)/bin/python -m pytest -p tests.gpu_compile.plugin --ptx-target sm_100 tests/gpu_sim $(PYTEST_ARGS)
+	@$(GPU_CHECK_VENV)/bin/python -m pytest -n auto --dist loadfile -p tests.gpu_compile.plugin tests/gpu_compile tests/gpu_sim $(PYTEST_ARGS)
+	@$(GPU_CHECK_VENV)/bin/python -m pytest -n auto --dist loadfile -p tests.gpu_compile.plugin --ptx-target sm_100 tests/gpu_sim $(PYTEST_ARGS)
 
-gpu-check-full: $(GPU_STAMP) ## hold every call into cuDF, CuPy, NVML and ONNX Runtime to the real packages (4.9 GB), on a machine without a card
+gpu-check-full: $(GPU_STAMP) ## hold every call into cuDF, CuPy, NVML and ONNX Runtime to the real packages (5.2 GB), on a machine without a card
 	@$(GPU_VENV)/bin/python -m pytest tests/gpu_full tests/array_api tests/replay/test_replay_cudf_reader.py $(PYTEST_ARGS)
 
 doctor: $(DEMO_STAMP) ## what this machine has, what will be used, what cannot be measured and why
@@ -79,7 +78,7 @@ $(GPU_CHECK_STAMP): pyproject.toml constraints.txt
 	@echo "make: installing the CUDA compiler and what the tests need into $(GPU_CHECK_VENV) (2 GB)"
 	@$(PYTHON) -m venv $(GPU_CHECK_VENV)
 	@$(GPU_CHECK_VENV)/bin/python -m pip install --disable-pip-version-check --quiet -e '.[cpu,gpu-check]' \
-		pytest pytest-benchmark hypothesis scikit-learn statsmodels -c constraints.txt
+		pytest pytest-xdist pytest-benchmark hypothesis scikit-learn statsmodels -c constraints.txt
 	@touch $@
 
 $(GPU_STAMP): pyproject.toml

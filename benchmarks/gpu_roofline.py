@@ -151,10 +151,12 @@ Bandwidths: 2,039 GB/s (A100 80GB), 3,350 GB/s (H100 SXM), 4,800 GB/s (H200), of
 TAIL = """## How to read it
 
 A thread walks one column of one piece of the rows, so neighbouring threads read rows that lie a piece apart: the sectors that they ask for are
-used by them alone. Where the chain is longer than the reads without a cache, more and smaller pieces help before any change of the reads does;
-where pieces cannot be made (a walk over one order), the CPU driver is the one to use. A thread replays one scenario of the replica queue, and
-a request counts as a row: a hundred scenarios are a hundred threads in the same time. Kernels that count (`[shared_counts_of]`) read
-neighbouring rows by neighbouring threads.
+used by them alone. Where the chain is longer than the reads without a cache, more and smaller pieces help before any change of the reads does.
+A thread replays one scenario of the replica queue, and a request counts as a row: a hundred scenarios are a hundred threads in the same time.
+Kernels that count (`[shared_counts_of]`) read neighbouring rows by neighbouring threads.
+
+Merges are in no row above, and are the longest chain of the tallies: a thread merges one cell, piece after piece. The binary tally of 100,000,000
+rows has 24,415 pieces and about 1,260 instructions a merge: 0.09 s by the same rule. Merging in two steps, groups of pieces first, would be next.
 """
 
 

@@ -52,7 +52,7 @@ def write_codes(
     """Write the bin of every value, of a value that is not finite less n_edges + 2.
 
     Edge after edge over all values: a loop that compiles to vector instructions, where a search per value takes branches that a processor guesses
-    wrong half of the time. `codes` is float64 since it is the tail of a table of floats, which a kernel on a card has to itself.
+    wrong half of the time.
     """
     for row in range(values.size):
         codes[row] = 1.0 if values[row] > last else 0.0

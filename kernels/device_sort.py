@@ -94,16 +94,6 @@ def pieces_of_rows(order: Any, borders: list[int], n_rows: int) -> Any:
     return back(found)
 
 
-def n_outside(scores: Any) -> tuple[int, int]:
-    """Return how many scores are NaN, and how many others lie outside [0, 1].
-
-    >>> n_outside(np.array([0.5, np.nan, 1.5, -0.1], np.float32))
-    (1, 2)
-    """
-    xp, scores, _ = library_of(scores)
-    return int(xp.isnan(scores).sum()), int(((scores < 0.0) | (scores > 1.0)).sum())
-
-
 def column_spans(ids: Any) -> NDArray[np.int64]:
     """Return the smallest id of every column and the one after its largest, int64 [n_columns, 2], on the host.
 

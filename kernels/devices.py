@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections import deque
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -217,18 +216,6 @@ class _Pieces:
         shaped = tables.reshape(stop - first, *self._shape)
         _launch(self._rule, self._starts[first : stop + 1], self._columns, self._arguments, shaped, self.stream)
         return shaped
-
-
-def pieces_on_cuda(
-    rule: Any, starts: list[int], columns: tuple[int, int], arguments: tuple[Any, ...], empty: NDArray[Any]
-) -> Iterator[NDArray[Any]]:
-    """Yield what the rule leaves of each piece, in order, on the host; every table begins as `empty`, and the rest is as in `run_on_cuda`."""
-    if len(starts) < 2 or columns[1] == columns[0] or empty.size == 0:
-        yield from (empty for _ in starts[1:])
-        return
-    pieces = _Pieces(rule, starts, columns, arguments, empty, None)
-    for first, stop in pieces.waves:
-        yield from to_host(pieces.run(first, stop))
 
 
 class RunningMerge:

@@ -21,7 +21,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from kernels.chunks import cuda_chunk_rows, run_in_order, tally_chunk_rows, thread_count
-from kernels.devices import device_empty, is_on_cuda, merged_on_cuda, to_device, to_host
+from kernels.devices import device_empty, is_on_cuda, merged_on_cuda, to_device
 from kernels.order_pieces import piece_at
 from kernels.rank_sum import ready_ids
 from kernels.score_order import POSITIVE_BIT, ROW_MASK, START_BIT, pieces_of_order
@@ -34,14 +34,14 @@ N_RECORD = 5
 class Placements(NamedTuple):
     """Placements of every row in the cells of one column, and what they add up to.
 
-    placement float64 [n_rows, n_kinds], of a positive row the weight of negatives with a lower score plus half of those with an equal
+    placement float64 [n_rows, n_kinds], where the order is, of a positive row the weight of negatives with a lower score plus half of those with an equal
     one, of a negative row the weight of positives with a higher score plus half of those with an equal one; n_kinds is 1, or 2 with
     windows: among all rows of the slice, and among those of its window (0 where it is in none).
     weight_positive, weight_negative, placed_positive float64 [n_cells], of the whole grid, 0 in other columns' cells;
     placed_positive is the sum over positive rows of weight * placement.
     """
 
-    placement: NDArray[np.float64]
+    placement: Any
     weight_positive: NDArray[np.float64]
     weight_negative: NDArray[np.float64]
     placed_positive: NDArray[np.float64]
@@ -267,7 +267,7 @@ def placements(
         sums = _placed(starts, column, rows, n_own, placement, n_threads)
     out = np.zeros((3, n_cells))
     out[:, first_slice * n_windows : first_slice * n_windows + n_own] = sums
-    return Placements(to_host(placement) if is_on_cuda(placement) else placement, *out)
+    return Placements(placement, *out)
 
 
 def _ready_weights(weights: Any) -> Any:

@@ -25,6 +25,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from kernels.array_library import library_of
 from kernels.chunks import run_in_order, thread_count
 from kernels.devices import is_on_cuda
 from kernels.two_sample_buckets import Bucketed, BucketMap, bucket_map, bucketed, fits, sorted_rows
@@ -208,8 +209,7 @@ def _widened(values: NDArray[Any]) -> NDArray[Any]:
 
 def sorted_on_card(name: str, values: Any) -> Any:
     """Return CUDA values ascending, float32 as float64, sorted by CuPy."""
-    import cupy
-
-    ordered = cupy.sort(cupy.asarray(values))
+    xp, values, back = library_of(values)
+    ordered = xp.sort(values)
     finite(name, ordered[0].item(), ordered[-1].item())  # NaN comes last
-    return ordered.astype(cupy.float64) if ordered.dtype == cupy.float32 else ordered
+    return back(ordered.astype(xp.float64) if ordered.dtype == xp.float32 else ordered)

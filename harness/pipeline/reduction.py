@@ -164,8 +164,7 @@ def _binary(
     scored = (scores, rows.labels, *cells)
     with_ranks = _is_ordered(needs) and ranks is None and not rows.is_designed
     order: Any = orders.of(scores, rows.labels) if needs.curve or with_ranks else None
-    kept = order if with_ranks else None
-    tally = counted.binary(kept, *cells) if counted else tally_binary(*scored, threshold, with_ranks=with_ranks, order=order)
+    tally = tally_binary(*scored, threshold, with_ranks=with_ranks, order=order, counted=counted.alone if counted else None)
     tally = tally if ranks is None else replace(tally, ranks=ranks)
     on_part()
     if rows.is_designed:
@@ -190,8 +189,7 @@ def _binary(
     if needs.binned_auc:
         from harness.tallies.ordered import binned_auc_of
 
-        made = counted.binned_auc(rows.grid) if counted is not None and counted.histogram is not None else binned_auc_of(*scored)
-        tally = replace(tally, binned_auc=made)
+        tally = replace(tally, binned_auc=binned_auc_of(*scored, counted=counted.histogram if counted else None))
     return tally
 
 
@@ -225,11 +223,8 @@ def paired_of(
     assert threshold is not None
     with_ranks = _is_ordered(needs) and not rows.is_designed
     order: Any = (orders or Orders()).of(scores, rows.labels) if with_ranks else None
-    counted = on_card.counted if on_card is not None else None
-    if counted is None or counted.pairs is None:
-        paired = tally_paired(*both, champion_threshold, threshold, with_ranks=with_ranks, challenger_order=order)
-    else:
-        paired = counted.paired((Orders().of(champion_scores, rows.labels), order) if with_ranks else None, *cells)
+    counted = on_card.counted.pairs if on_card is not None and on_card.counted is not None else None
+    paired = tally_paired(*both, champion_threshold, threshold, with_ranks=with_ranks, challenger_order=order, counted=counted)
     on_part()
     if rows.is_designed:
         from harness.tallies.weighted import paired_totals, paired_weighted_auc

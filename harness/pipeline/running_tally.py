@@ -15,7 +15,6 @@ from harness.pipeline.reduction import OnCard, Rows, judged_rows
 from harness.records.conf import SweepConf, VariantConf
 from harness.records.needs import Needs, combined
 from harness.records.replay import PreparedReplay
-from harness.records.tally import BinaryTally, BinnedAuc, Grid, PairedRanks, PairedTally
 from kernels.paired_tally import PairedRows, RunningPairedTally
 from kernels.score_histogram import RunningHistogram, empty, n_bins_within
 from kernels.slice_tally import RunningSliceTally, SliceTally
@@ -44,37 +43,6 @@ class Counted:
     pair_rows: Rows | None
     pairs: PairedRows | None
     histogram: NDArray[np.int64] | None
-
-    def binary(self, order: Any, slice_ids: Any, window_ids: Any, grid: Grid) -> BinaryTally:
-        """Return the variant's tally, with ranks where the order of its scores is given."""
-        from harness.tallies.binary import moments_record, ranks_record
-        from kernels.rank_sum import rank_sum
-
-        rows = self.alone
-        losses = moments_record(rows.log_loss), moments_record(rows.squared_error)
-        ranks = None if order is None else ranks_record(rank_sum(order, slice_ids, window_ids, grid.n_slices, grid.n_windows))
-        return BinaryTally(rows.counts, rows.bin_n, rows.bin_positive, rows.bin_score, *losses, ranks)
-
-    def paired(self, orders: tuple[Any, Any] | None, slice_ids: Any, window_ids: Any, grid: Grid) -> PairedTally:
-        """Return the tally of champion and challenger, with ranks where the orders of their scores are given."""
-        from harness.tallies.binary import moments_record, ranks_record
-        from kernels.rank_cross import rank_cross
-
-        assert self.pairs is not None
-        pairs, ranks = self.pairs, None
-        champion = moments_record(pairs.champion_log_loss), moments_record(pairs.champion_squared_error)
-        if orders is not None:
-            cross = rank_cross(orders[0], orders[1], slice_ids, window_ids, grid.n_slices, grid.n_windows)
-            sums = (cross.cross_a_hi, cross.cross_a_lo, cross.cross_b_hi, cross.cross_b_lo)
-            ranks = PairedRanks(ranks_record(cross.champion), ranks_record(cross.challenger), *sums)
-        return PairedTally(pairs.cells, *champion, moments_record(pairs.log_loss), moments_record(pairs.squared_error), ranks)
-
-    def binned_auc(self, grid: Grid) -> BinnedAuc:
-        """Return the AUC of the binned scores."""
-        from harness.tallies.binned_auc import binned_auc_of_table
-
-        assert self.histogram is not None
-        return binned_auc_of_table(self.histogram, grid.n_windows)
 
 
 class CountingCard(Card):

@@ -12,7 +12,7 @@ from harness.tallies.checks import check_scores
 from kernels.moments import RowMoments
 from kernels.rank_sum import RankSumTally, rank_sum
 from kernels.score_order import score_order
-from kernels.slice_tally import slice_tally
+from kernels.slice_tally import SliceTally, slice_tally
 
 
 def moments_record(moments: RowMoments) -> Moments:
@@ -35,6 +35,7 @@ def tally_binary(
     *,
     with_ranks: bool = True,
     order: Any = None,
+    counted: SliceTally | None = None,
     n_threads: int | None = None,
 ) -> BinaryTally:
     """Reduce one variant's scores to the tally of every (slice, window).
@@ -48,6 +49,7 @@ def tally_binary(
     threshold : a row is predicted positive when score >= float32(threshold)
     with_ranks : also sort the scores, for exact AUC and its variance
     order : what `score_order` returned for these scores and labels, where that was asked for before; None: it is asked for here
+    counted : what `slice_tally` returns for these arguments, where the rows were counted before; None: they are counted here
     n_threads : None for every core; the tally does not depend on it
 
     Raises
@@ -64,7 +66,9 @@ def tally_binary(
     ([[1, 1], [1, 1]], 6)
     """
     check_scores("scores", scores)
-    rows = slice_tally(scores, labels, slice_ids, window_ids, grid.n_slices, grid.n_windows, threshold, n_threads=n_threads)
+    rows = counted
+    if rows is None:
+        rows = slice_tally(scores, labels, slice_ids, window_ids, grid.n_slices, grid.n_windows, threshold, n_threads=n_threads)
     ranks = None
     if with_ranks:
         order = score_order(scores, labels, n_threads=n_threads) if order is None else order

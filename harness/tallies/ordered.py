@@ -109,6 +109,7 @@ def binned_auc_of(
     grid: Grid,
     *,
     n_bins: int = MAX_BINS,
+    counted: NDArray[np.int64] | None = None,
     n_threads: int | None = None,
 ) -> BinnedAuc:
     """Return AUC of every (slice, window) from equal-width bins of the score, without sorting; the rest as in `tally_binary`.
@@ -117,6 +118,8 @@ def binned_auc_of(
     ----------
     n_bins : int
         Wanted; fewer (a power of two) where the table of all cells would exceed 512 MiB.
+    counted : NDArray, optional
+        Int64 [n_cells, n_bins, 2], the table of these rows where they were counted before; None: they are counted here.
 
     Raises
     ------
@@ -128,6 +131,8 @@ def binned_auc_of(
     >>> float(auc.value[0]), float(auc.bound[0]), int(auc.n_bins[0])
     (0.875, 0.125, 2048)
     """
+    if counted is not None:
+        return binned_auc_of_table(counted, grid.n_windows)
     try:
         table = empty(grid.n_cells, n_bins_within(grid.n_cells, n_bins))
     except ValueError as error:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from harness.records.tally import Grid, PairedRanks, PairedTally
 from harness.tallies.binary import moments_record, ranks_record
 from harness.tallies.checks import check_scores
-from kernels.paired_tally import paired_tally
+from kernels.paired_tally import PairedRows, paired_tally
 from kernels.rank_cross import rank_cross
 from kernels.score_order import score_order
 
@@ -27,6 +27,7 @@ def tally_paired(
     *,
     with_ranks: bool = True,
     challenger_order: Any = None,
+    counted: PairedRows | None = None,
     n_threads: int | None = None,
 ) -> PairedTally:
     """Reduce two models' scores of the same rows to the paired tally of every (slice, window).
@@ -38,6 +39,7 @@ def tally_paired(
     slice_ids, window_ids, grid, n_threads : as in `tally_binary`
     with_ranks : also order the scores of both, for exact AUC and its paired variance
     challenger_order : as `order` of `tally_binary`, for the challenger's scores
+    counted : as in `tally_binary`, what `paired_tally` returns
     champion_threshold, challenger_threshold : predicted positive when score >= float32(threshold)
 
     Raises
@@ -55,10 +57,12 @@ def tally_paired(
     """
     check_scores("champion", champion_scores)
     check_scores("challenger", challenger_scores)
-    pairs = paired_tally(
-        champion_scores, challenger_scores, labels, slice_ids, window_ids, grid.n_slices, grid.n_windows,
-        champion_threshold, challenger_threshold, n_threads=n_threads,
-    )  # fmt: skip
+    pairs = counted
+    if pairs is None:
+        pairs = paired_tally(
+            champion_scores, challenger_scores, labels, slice_ids, window_ids, grid.n_slices, grid.n_windows,
+            champion_threshold, challenger_threshold, n_threads=n_threads,
+        )  # fmt: skip
     ranks = None
     if with_ranks:
         champion_order = score_order(champion_scores, labels, n_threads=n_threads)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 MAX_REGISTERS = 64  # with 64 registers a thread 1,024 threads share the 65,536 of a multiprocessor (compute capability 8.0 to 10.0)
 MAX_SHARED_BYTES = 48 * 1024
@@ -69,7 +68,3 @@ CPU_ONLY = {
     "rank_curve._walk": "a card walks pieces of the order, by rank_curve_pieces.walk_piece",
     "score_histogram._count": "a card counts by score_histogram._slot",
 }
-
-# No kernel is refused by the CUDA compiler.
-CANNOT_COMPILE: dict[str, Any] = {}
-CANNOT_RUN: dict[str, str] = {}

@@ -18,7 +18,7 @@ EDGES = (-1.0, 0.0, 0.5, 2.0)
 @pytest.mark.parametrize(("n_rows", "n_without"), [(0, 0.0), (1, 0.0), (24, 0.0), (23, 0.3)])
 def test_cell_moments(monkeypatch, dtype, n_rows, n_without):
     monkeypatch.setattr(module, "cuda_chunk_rows", lambda *grid: 8)
-    monkeypatch.setattr(module, "RESHIFT_AT", 3)
+    monkeypatch.setattr("kernels.cell_moment_rules.RESHIFT_AT", 3)
     rng = np.random.default_rng(n_rows)
     values = rng.normal(size=n_rows)
     without = rng.random(n_rows) < n_without

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numba import cuda
 
-from kernels.device_sort import group_borders, n_outside, pieces_of_rows
+from kernels.device_sort import group_borders, pieces_of_rows
 from kernels.devices import is_on_cuda, to_host
 from kernels.score_order import ROW_MASK, START_BIT, score_order
 
@@ -50,11 +50,6 @@ def test_pieces_end_where_groups_end(lengths, rows_per_piece):
 def test_the_piece_of_every_row():
     order = np.array([4, 2, 0, 5, 1], np.uint32) | np.uint32(1 << 30)
     assert to_host(pieces_of_rows(cuda.to_device(order), [0, 2, 3, 5], 6)).tolist() == [1, 2, 0, 0, 0, 2]  # row 3 is in no piece
-
-
-def test_scores_outside_are_counted_where_they_are():
-    scores = cuda.to_device(np.array([0.0, 1.0, np.nan, np.inf, -0.5, 1.5, -0.0], np.float32))
-    assert n_outside(scores) == (1, 3)
 
 
 def test_it_is_refused_where_it_does_not_fit(monkeypatch):

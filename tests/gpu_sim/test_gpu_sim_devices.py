@@ -67,7 +67,8 @@ def cross():
 
 def placed():
     order = score_order(*on_device(*LOG[:2]))
-    return placements(order, *on_device(*LOG[2:4]), None, *GRID, 1)
+    found = placements(order, *on_device(*LOG[2:4]), None, *GRID, 1)
+    return found._replace(placement=module.to_host(found.placement))
 
 
 @pytest.mark.parametrize("work", [tally, pair, cross, placed])
@@ -133,5 +134,5 @@ def test_rows_beyond_two_to_the_31st_are_read_where_they_are():
 
     arguments = (endless(0.75, np.float32), endless(1, np.int8), endless(0, np.uint16, 1), np.zeros(0, np.int32), 1, 0.5)
     empty = slice_module._empty_records(1)
-    (records,) = module.pieces_on_cuda(slice_module._add_rows, [n_rows - 3, n_rows], (0, 1), arguments, empty)
+    (records,) = module.run_on_cuda(slice_module._add_rows, [n_rows - 3, n_rows], (0, 1), arguments, empty[np.newaxis])
     assert slice_module._tally_of_records(records).counts.tolist() == [[[0, 0], [0, 3]]]

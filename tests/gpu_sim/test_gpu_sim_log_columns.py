@@ -20,16 +20,10 @@ from harness.records.profile import CellMoments
 from harness.runs import folder as files
 from harness.runs.findings import DRIFT
 from kernels.devices import CardMemoryError
-from tests.gpu_sim.sort_in_place_of_cupy import sort_where_cupy_is_not
 from tests.sweep.world import make_log, make_world, replay_conf
 
 NUMBERS = ("x0", "x1", "at", "big", "n_items")
 CATEGORIES = ("region", "channel", "is_new")
-
-
-@pytest.fixture(autouse=True)
-def sorts(monkeypatch):
-    sort_where_cupy_is_not(monkeypatch)
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from numba import cuda
 
 import kernels.cluster_tally as cluster_module
 import kernels.devices as devices
+from kernels.array_library import on_host
 from kernels.cell_moments import cell_moments
 from kernels.class_tally import class_tally
 from kernels.pair_tally import pair_tally
@@ -85,8 +86,8 @@ WORKS = [columns, joint, by_category, pairs, weighted, clustered, placed, classe
 
 def bits(result):
     """The bytes of every array of a result, however deep."""
-    if isinstance(result, np.ndarray):
-        return [result.tobytes()]
+    if isinstance(result, np.ndarray) or devices.is_on_cuda(result):
+        return [on_host(result).tobytes()]
     parts = vars(result).values() if hasattr(result, "__dict__") else result
     return [part for one in parts for part in bits(one)]
 

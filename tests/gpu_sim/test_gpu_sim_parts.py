@@ -22,7 +22,6 @@ from harness.records.needs import combined
 from harness.runs import folder as files
 from harness.runs import store
 from kernels.devices import to_device
-from tests.gpu_sim.sort_in_place_of_cupy import sort_where_cupy_is_not
 from tests.sweep.test_tasks import CLASS_WEIGHTS, write_graph
 from tests.sweep.world import make_log, make_world, replay_conf
 
@@ -38,11 +37,6 @@ ERRORS = {"_target_": "harness.gain.error_cost.ErrorCost", "over_prediction": 1.
 DRIFT = "drift=standard"
 LONG = {"from": "2024-01-11", "until": "2024-02-10"}  # enough rows for a curve of the reference's losses
 SEARCH = ("slice_search=standard", "slice_search.min_n=12", "slice_search.min_n_confirm=5")
-
-
-@pytest.fixture(autouse=True)
-def sorts(monkeypatch):
-    sort_where_cupy_is_not(monkeypatch)
 
 
 @pytest.fixture

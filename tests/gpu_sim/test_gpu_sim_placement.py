@@ -7,7 +7,7 @@ import pytest
 from numba import cuda
 
 import kernels.placement as module
-from kernels.devices import is_on_cuda
+from kernels.devices import is_on_cuda, to_host
 from kernels.score_order import score_order
 from tests.oracles import tally_oracle, weighted_oracle
 
@@ -22,11 +22,13 @@ def test_placements(monkeypatch, n_rows, n_windows, n_score_values, is_weighted)
     assert is_on_cuda(order)
     ids = [None if array is None else cuda.to_device(array) for array in (slice_ids, window_ids, weights if is_weighted else None)]
     found = module.placements(order, *ids, n_slices, n_windows, 1)
-    assert found.placement.shape == (n_rows, 2 if n_windows > 1 else 1)
+    assert is_on_cuda(found.placement)
+    placement = to_host(found.placement)
+    assert placement.shape == (n_rows, 2 if n_windows > 1 else 1)
     rows_of_cells = tally_oracle.rows_of_cells(labels, slice_ids[:, 1:2], window_ids, n_slices, n_windows)
     for cell, rows in enumerate(rows_of_cells):
         y, w = labels[rows], weights[rows]
         placed = weighted_oracle.placements(scores[rows], y, w)
-        np.testing.assert_allclose(found.placement[rows, int(cell % n_windows > 0)], placed, rtol=1e-9, atol=1e-12)
+        np.testing.assert_allclose(placement[rows, int(cell % n_windows > 0)], placed, rtol=1e-9, atol=1e-12)
         totals = (w[y == 1].sum(), w[y == 0].sum(), (w * placed)[y == 1].sum())
         np.testing.assert_allclose([part[cell] for part in found[1:]], totals, rtol=1e-9, atol=1e-12)

@@ -1,4 +1,4 @@
-"""The CUDA driver of the two-sample walk against the definition, under Numba's CUDA simulator; the sort is NumPy's in CuPy's place."""
+"""The CUDA driver of the two-sample walk against the definition, under Numba's CUDA simulator."""
 
 from __future__ import annotations
 
@@ -7,20 +7,12 @@ import pytest
 from numba import cuda
 
 import kernels.two_sample as two_sample_module
-from kernels.devices import is_on_cuda, to_host
 from kernels.two_sample import two_sample
 from tests.oracles import two_sample as oracle
 
 
 @pytest.fixture(autouse=True)
-def sort_on_the_simulator(monkeypatch):
-    def sorted_on_card(name, values):
-        assert is_on_cuda(values)
-        ordered = np.sort(to_host(values))
-        two_sample_module.finite(name, ordered[0], ordered[-1])
-        return cuda.to_device(ordered.astype(np.float64) if ordered.dtype == np.float32 else ordered)
-
-    monkeypatch.setattr(two_sample_module, "sorted_on_card", sorted_on_card)
+def few_rows_a_piece(monkeypatch):
     monkeypatch.setattr(two_sample_module, "CUDA_PIECE_ROWS", 5)
 
 
