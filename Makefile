@@ -7,6 +7,7 @@ DEMO_STAMP := $(VENV)/.demo-installed
 DEV_STAMP := $(VENV)/.dev-installed
 GPU_CHECK_VENV ?= .venv-gpu-check
 GPU_CHECK_STAMP := $(GPU_CHECK_VENV)/.gpu-check-installed
+PTX_CARDS ?= sm_90 sm_100
 GPU_VENV ?= .venv-gpu
 GPU_STAMP := $(GPU_VENV)/.gpu-installed
 PYTEST_ARGS ?=
@@ -50,8 +51,10 @@ gpu-check: ## on a machine with a card: try everything that is claimed of one, a
 	@$(GPU_VENV)/bin/python -m tests.gpu_card $(GPU_CHECK_ARGS)
 
 gpu-check-offline: $(GPU_CHECK_STAMP) ## compile every kernel for three cards and run its PTX, on a machine without a card
-	@$(GPU_CHECK_VENV)/bin/python -m pytest -n auto --dist loadfile -p tests.gpu_compile.plugin tests/gpu_compile tests/gpu_sim $(PYTEST_ARGS)
-	@$(GPU_CHECK_VENV)/bin/python -m pytest -n auto --dist loadfile -p tests.gpu_compile.plugin --ptx-target sm_100 tests/gpu_sim $(PYTEST_ARGS)
+	@set -e; folders="tests/gpu_compile tests/gpu_sim"; for card in $(PTX_CARDS); do \
+		$(GPU_CHECK_VENV)/bin/python -m pytest -n auto --dist loadfile -p tests.gpu_compile.plugin --ptx-target $$card $$folders $(PYTEST_ARGS); \
+		folders=tests/gpu_sim; \
+	done
 
 gpu-check-full: $(GPU_STAMP) ## hold every call into cuDF, CuPy, NVML and ONNX Runtime to the real packages (5.2 GB), on a machine without a card
 	@$(GPU_VENV)/bin/python -m pytest tests/gpu_full tests/array_api tests/replay/test_replay_cudf_reader.py $(PYTEST_ARGS)

@@ -14,7 +14,7 @@ from kernels.array_library import library_of
 from kernels.devices import check_fits, is_on_cuda
 from kernels.score_order import POSITIVE_BIT, ROW_MASK, START_BIT
 
-ORDER_BYTES_PER_ROW = 40  # keys, rows, packed words and the sort's second buffer, before any of them is let go
+ORDER_BYTES_PER_ROW = 56  # keys, rows, packed words and the sort's second buffer, before any of them is let go
 
 
 def order_of_scores(scores: Any, labels: Any) -> Any:

@@ -14,6 +14,7 @@ WAVE_SHARE = 0.5
 # While scores are still being made a wave takes less: the model's own memory grows beside it. An eighth of the pieces a wave leaves an eighth
 # for the time after scoring, and enough threads at a time: a wave a batch would be a few threads each, one after the other.
 RUNNING_SHARE, RUNNING_WAVES = 0.125, 8
+CHECKED_BYTES = 2**26  # asking how much is free takes longer than sending less
 MAX_BLOCKS = 2**31 - 1  # of a grid in x: CUDA C++ Programming Guide, table "Technical Specifications per Compute Capability"
 MAX_CELLS = 2**31 - 1  # slice ids are int32 at most
 
@@ -28,9 +29,17 @@ def is_on_cuda(array: object) -> bool:
 
 
 def to_device(array: NDArray[Any]) -> Any:
-    """Copy a NumPy array to the current CUDA device."""
+    """Copy a NumPy array to the current CUDA device.
+
+    Raises
+    ------
+    CardMemoryError
+        It is a large one, and does not fit.
+    """
     from numba import cuda
 
+    if array.nbytes >= CHECKED_BYTES:
+        check_fits(f"an array of {array.nbytes // array.itemsize:,} {array.dtype}", array.nbytes)
     return cuda.to_device(array)
 
 
@@ -56,9 +65,10 @@ def to_host(array: Any) -> NDArray[Any]:
 
 
 def free_bytes() -> float:
-    """Return the free memory of the current card; infinite under the simulator."""
+    """Return the free memory of the current card, after what libraries keep for later was given back; infinite under the simulator."""
     from numba import cuda
 
+    release()
     if "cupy" in sys.modules:  # what its pool keeps for itself looks taken to everybody else
         sys.modules["cupy"].get_default_memory_pool().free_all_blocks()
     return float(cuda.current_context().get_memory_info().free)
@@ -68,9 +78,9 @@ def release() -> None:
     """Give memory whose arrays are gone back to the card now: Numba keeps some of it for later, which looks taken to every other library."""
     from numba import cuda
 
-    pending = getattr(cuda.current_context(), "deallocations", None)  # the simulator keeps none
-    if pending is not None:
-        pending.clear()
+    manager = getattr(cuda.current_context(), "memory_manager", None)  # the simulator has none
+    if manager is not None:
+        manager.deallocations.clear()
 
 
 def check_fits(what: str, n_bytes: int) -> None:

@@ -20,8 +20,9 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from kernels.array_library import library_of
 from kernels.chunks import cuda_chunk_rows, run_in_order, tally_chunk_rows, thread_count
-from kernels.devices import device_empty, is_on_cuda, merged_on_cuda, to_device
+from kernels.devices import check_fits, device_empty, is_on_cuda, merged_on_cuda
 from kernels.order_pieces import piece_at
 from kernels.rank_sum import ready_ids
 from kernels.score_order import POSITIVE_BIT, ROW_MASK, START_BIT, pieces_of_order
@@ -259,11 +260,14 @@ def placements(
     n_own = n_own_slices * n_windows
     starts = _pieces(order, n_own)
     rows = (order, slice_ids, window_ids, n_windows, first_slice, _ready_weights(weights))
-    placement: Any = np.zeros((int(slice_ids.shape[0]), 2 if n_windows > 1 else 1))
+    shape = int(slice_ids.shape[0]), 2 if n_windows > 1 else 1
     if is_on_cuda(order):
-        placement = to_device(placement)
+        check_fits("the placements of all rows", 8 * shape[0] * shape[1])
+        there = library_of(order)
+        placement: Any = there.back(there.xp.zeros(shape))
         sums = _placed_on_cuda(starts, column, rows, n_own, placement)
     else:
+        placement = np.zeros(shape)
         sums = _placed(starts, column, rows, n_own, placement, n_threads)
     out = np.zeros((3, n_cells))
     out[:, first_slice * n_windows : first_slice * n_windows + n_own] = sums

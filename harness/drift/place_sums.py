@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from kernels.devices import check_fits
 
 WIDTH = 64  # values of a place that are added in one step; a power of two
+BYTES_PER_LINE = 2200  # of 64 places, with their numbers, marks and values; the last line of a place is rarely full
 BYTES_PER_ROW = 64  # order, places of the table and marks, values in two orders, and the buffers of a sort
 
 
@@ -37,7 +38,7 @@ def sums_by_place(
     Raises
     ------
     CardMemoryError
-        64 bytes a row are not free on the card.
+        64 bytes a row, and 2,200 a place with rows, are not free on the card.
 
     Examples
     --------
@@ -47,7 +48,7 @@ def sums_by_place(
     """
     if not is_on_card:
         return _on_host(places, weights, n_places)
-    check_fits("ordering rows by their cell", BYTES_PER_ROW * len(places))
+    check_fits("ordering rows by their cell", BYTES_PER_ROW * len(places) + BYTES_PER_LINE * min(n_places, len(places)))
     counts = xp.bincount(places, minlength=n_places)
     if len(places) == 0:
         return [np.zeros(n_places) for _ in weights]

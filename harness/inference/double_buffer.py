@@ -30,12 +30,15 @@ class WhileScoring(Protocol):
 
         `stream` is the address of the reduction stream, on which everything is to be launched.
         """
+        ...
 
     def add(self, stop_row: int) -> None:
         """Launch what is made from the scores below `stop_row`, on the reduction stream, which has them by then; wait for nothing."""
+        ...
 
     def drop(self) -> None:
         """Let go of everything on the card: memory ran out, and all rows are scored anew."""
+        ...
 
 
 class _Slot:

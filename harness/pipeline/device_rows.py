@@ -113,6 +113,10 @@ class Card:
             self._sent[id(array)] = (array, self._send(np.ascontiguousarray(array)))
         return self._sent[id(array)][1]
 
+    def forget(self) -> None:
+        """Let go of all that was sent."""
+        self._sent.clear()
+
     def rows(self, rows: Rows) -> Rows:
         """Return the rows with labels, ids, weights and clusters on the card.
 

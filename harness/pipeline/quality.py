@@ -26,6 +26,7 @@ from harness.runs import store
 from harness.workers.child import Channel, run_child
 
 _REPORT_EVERY_S = 0.2
+Known = tuple[VariantConf, NDArray[np.float32] | None, float | None]  # a champion with its scores and threshold, as far as there are any
 
 
 @dataclass(frozen=True)
@@ -140,12 +141,15 @@ def score_and_reduce(
     from harness.tallies.stored import to_columns
 
     prepared, task = open_prepared(replay_folder), conf.replay.task
+    champion_scores, champion_threshold = _kept_scores(champion), _champion_threshold(champion)
     began = time.perf_counter()
     if kept is not None:
         store.link(kept, member.folder / store.SCORES)
         scored = _Scored(store.read_scores(member.folder / store.SCORES), None, member.plan.batch_rows)
     else:
-        scored = _scores(member, champion, conf, prepared, channel)
+        scored = _scores(
+            member, None if champion is None else (champion.conf, champion_scores, champion_threshold), conf, prepared, channel
+        )
     inference_s, scores, batch_rows = time.perf_counter() - began, scored.scores, scored.batch_rows
     if len(scores) != prepared.n_rows:
         raise ScoreError(f"scores: {len(scores):,} are kept for {prepared.n_rows:,} rows; run the sweep again with force=true")
@@ -157,8 +161,6 @@ def score_and_reduce(
         channel.progress(prepared.n_rows)
 
     alive()
-    champion_scores = _kept_scores(champion)
-    champion_threshold = _champion_threshold(champion)
     threshold = _threshold(member.conf, scores, prepared, conf, champion_scores, champion_threshold) if task == "binary" else None
     needs = combined(m.needs() for m in conf.metrics)
     rows = judged_rows(task, prepared, (member.conf,))
@@ -217,7 +219,7 @@ def _say(line: str) -> None:
     sys.stdout.write(f"{line}\n")
 
 
-def _scores(member: Member, champion: Member | None, conf: SweepConf, prepared: PreparedReplay, channel: Channel) -> _Scored:
+def _scores(member: Member, champion: Known | None, conf: SweepConf, prepared: PreparedReplay, channel: Channel) -> _Scored:
     """Score every row, on a card where the plan says so."""
     plan = member.plan
     if plan.device == "cuda" and plan.source == "onnx":
@@ -225,7 +227,7 @@ def _scores(member: Member, champion: Member | None, conf: SweepConf, prepared: 
     return _Scored(_scores_on_host(plan, prepared, member.folder / store.RAW_SCORES, channel), None, plan.batch_rows)
 
 
-def _scores_on_card(member: Member, champion: Member | None, conf: SweepConf, prepared: PreparedReplay, channel: Channel) -> _Scored:
+def _scores_on_card(member: Member, champion: Known | None, conf: SweepConf, prepared: PreparedReplay, channel: Channel) -> _Scored:
     """Score every row on a card, and count there while later rows are scored what needs no more than the scores so far."""
     from harness.inference.onnx_cuda import OnnxCuda
     from harness.pipeline.card_errors import card_errors
@@ -234,8 +236,7 @@ def _scores_on_card(member: Member, champion: Member | None, conf: SweepConf, pr
     from kernels.devices import to_host
 
     plan, card = member.plan, CountingCard()
-    known = None if champion is None else (champion.conf, _kept_scores(champion), _champion_threshold(champion))
-    running, why_after = running_tally(card, member.conf, known, conf, prepared)
+    running, why_after = running_tally(card, member.conf, champion, conf, prepared)
     reported = time.monotonic()
 
     def on_rows(done: int) -> None:

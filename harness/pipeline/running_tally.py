@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.errors import ConfigError
+from harness.inference.card_failure import said_by
+from harness.inference.card_memory import is_out_of_memory
 from harness.pipeline.device_rows import Card
 from harness.pipeline.reduction import OnCard, Rows, judged_rows
 from harness.records.conf import SweepConf, VariantConf
@@ -111,12 +113,15 @@ class RunningTally:
             return False
         try:
             self._parts = list(self._begun(scores, stream))
-        except CardMemoryError as trouble:
-            self.drop()
-            self.why_after = f"beside the model there is no room for the tables ({trouble})"
-            return False
-        self.why_after = None
-        return True
+        except Exception as trouble:  # Numba and CuPy have no common class for it
+            if not isinstance(trouble, CardMemoryError) and not is_out_of_memory(trouble):
+                raise
+            self.why_after = f"beside the model there is no room for the tables ({said_by(trouble)})"
+        else:
+            self.why_after = None
+        if self.why_after is not None:  # here the traceback is gone, which holds what was allocated so far
+            self._give_back()
+        return self.why_after is None
 
     def add(self, stop_row: int) -> None:
         """Launch what became complete."""
@@ -125,11 +130,9 @@ class RunningTally:
 
     def drop(self) -> None:
         """Forget what was counted, and give its memory back."""
-        from kernels.devices import release
-
         if self._parts is not None:
             self._parts, self.why_after = None, "scoring did not end"
-            release()
+            self._give_back()
 
     def finish(self) -> Counted | None:
         """Wait, and return what was counted; None where nothing was. ValueError where scores of rows are missing."""
@@ -139,6 +142,12 @@ class RunningTally:
         self._parts = None
         pair_rows, pairs = (self._pair.rows, tables[1]) if self._pair is not None else (None, None)
         return Counted(self._rows, tables[0], pair_rows, pairs, tables[-1] if self._n_bins is not None else None)
+
+    def _give_back(self) -> None:
+        from kernels.devices import release
+
+        self._card.forget()
+        release()
 
     def _begun(self, scores: Any, stream: int) -> list[_Running]:
         there, grid = self._card.rows(self._rows), (self._rows.grid.n_slices, self._rows.grid.n_windows)

@@ -18,6 +18,14 @@ def no_card_is_asked(monkeypatch):
     monkeypatch.setattr(place_sums, "check_fits", lambda what, n_bytes: None)
 
 
+def test_what_is_asked_of_the_card_counts_thin_places(monkeypatch):
+    asked = []
+    monkeypatch.setattr(place_sums, "check_fits", lambda what, n_bytes: asked.append(n_bytes))
+    by_place([0, 1], [1.0, 2.0], 9, True)
+    by_place([0] * 100, [1.0] * 100, 2, True)
+    assert asked == [2 * 64 + 2 * 2200, 100 * 64 + 2 * 2200]
+
+
 def by_place(places, values, n_places, is_on_card):
     return sums_by_place(np, np.array(places, np.int64), [None, np.array(values, np.float64)], n_places, is_on_card=is_on_card)
 

@@ -138,7 +138,7 @@ def test_cuda_reads_every_option_and_then_finds_no_card(plan, deaf_driver):
         said = run(OPEN.format(providers=f"provider_list({card}, 0, 4096)"), plan, LD_LIBRARY_PATH=deaf_driver)
         assert (
             said
-            == "DeviceError device: the NVIDIA driver is older than CUDA 13 wants; install the driver 580 or newer and restart the machine"
+            == "DeviceError device: the NVIDIA driver is too old, wanted 13.0; install the driver 580.65.06 or newer and restart the machine"
         )
 
 

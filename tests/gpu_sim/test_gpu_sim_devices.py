@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -122,6 +123,23 @@ def test_only_the_merged_table_comes_back(monkeypatch):
     monkeypatch.setattr(module, "to_host", lambda array: shapes.append(tuple(array.shape)) or real(array))
     tally()
     assert shapes == [WORDS_OF_ONE_PIECE]
+
+
+def test_memory_that_numba_keeps_for_later_is_free(monkeypatch):
+    kept = [object(), object()]
+    memory = SimpleNamespace(
+        memory_manager=SimpleNamespace(deallocations=kept), get_memory_info=lambda: SimpleNamespace(free=9 - len(kept))
+    )
+    monkeypatch.setattr(cuda, "current_context", lambda: memory)
+    assert module.free_bytes() == 9.0
+
+
+def test_a_large_array_is_sent_only_where_it_fits(monkeypatch):
+    monkeypatch.setattr(module, "free_bytes", lambda: 1.0)
+    monkeypatch.setattr(module, "CHECKED_BYTES", 64)
+    assert module.to_host(module.to_device(np.zeros(7))).size == 7
+    with pytest.raises(module.CardMemoryError, match="an array of 8 float64 takes"):
+        module.to_device(np.zeros(8))
 
 
 def test_rows_beyond_two_to_the_31st_are_read_where_they_are():

@@ -146,6 +146,25 @@ def test_without_room_beside_the_model_the_count_is_left_for_later_and_it_is_sai
     assert tally.why_after.startswith("beside the model there is no room for the tables (the table of one piece of the rows takes")
 
 
+class OutOfMemoryError(Exception):
+    """Named as CuPy's."""
+
+
+def test_a_library_that_runs_out_of_memory_leaves_the_count_for_later_and_nothing_on_the_card(plan, monkeypatch):
+    def fails(*arguments):
+        raise OutOfMemoryError("Out of memory allocating 4,096 bytes")
+
+    monkeypatch.setattr(running_tally, "RunningSliceTally", fails)
+    card = CountingCard()
+    tally = running(card)
+    assert not tally.begin(np.empty(5, np.float32), 0)
+    assert tally.why_after == "beside the model there is no room for the tables (Out of memory allocating 4,096 bytes)"
+    assert card._sent == {}
+    monkeypatch.setattr(running_tally, "RunningSliceTally", lambda *arguments: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        running(card).begin(np.empty(5, np.float32), 0)
+
+
 def test_no_rows_are_left_for_later():
     tally = running(CountingCard())
     assert not tally.begin(np.empty(0, np.float32), 0)
