@@ -21,7 +21,7 @@ REPO = Path(__file__).parents[1]
 SOURCES = sorted(file for folder in ("harness", "kernels") for file in (REPO / folder).rglob("*.py"))
 NAMES = [str(file.relative_to(REPO)) for file in SOURCES]
 
-SHARED = {"harness.records", "harness.errors", "harness.units", "harness.device", "harness.stats"}
+SHARED = {"harness.records", "harness.errors", "harness.units", "harness.device", "harness.gpu_stack", "harness.stats"}
 # Who may import what of ours, besides itself; a folder of harness/ that is not named here is a room.
 ALLOWED = {
     "kernels": set[str](),
@@ -30,6 +30,7 @@ ALLOWED = {
     "harness.units": set[str](),
     "harness.stats": set[str](),
     "harness.device": {"harness.errors"},
+    "harness.gpu_stack": {"harness.device"},
     "harness.node": SHARED,
     "harness.plugins": SHARED | {"harness.node"},
     "harness.replay_schema": SHARED | {"harness.node"},

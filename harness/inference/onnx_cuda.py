@@ -14,8 +14,8 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from harness.device import cuda_stack, why_not_cuda
 from harness.errors import DeviceError
+from harness.gpu_stack import cuda_stack, why_not_cuda
 from harness.inference.card_failure import OutOfCardMemoryError, cannot_be_used, guarded
 from harness.inference.card_memory import CardMemory
 from harness.inference.cuda_graph import check_graph, two_batches

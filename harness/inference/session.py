@@ -16,8 +16,9 @@ from typing import Any
 import onnx
 import onnxruntime
 
-from harness.device import CUDA_WANTED, DRIVER_WANTED, GPU_EXTRA, cuda_driver, cuda_version_text
+from harness.device import CUDA_WANTED, DRIVER_WANTED, cuda_driver, cuda_version_text
 from harness.errors import DeviceError, HarnessError, ModelError, one_of
+from harness.gpu_stack import GPU_EXTRA
 from harness.inference.card_memory import is_out_of_memory
 from harness.records.model import CardPlan, ScoringPlan
 

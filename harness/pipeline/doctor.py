@@ -11,7 +11,8 @@ from pathlib import Path
 from rich.table import Table
 
 from harness.config import shipped_conf
-from harness.device import BOTH_ONNXRUNTIMES, CudaStack, cuda_stack, cuda_version_text, stack_troubles, why_not_cuda
+from harness.device import cuda_version_text
+from harness.gpu_stack import BOTH_ONNXRUNTIMES, CudaStack, cuda_stack, stack_troubles, why_not_cuda
 from harness.meters.energy import EnergyMeter, NoEnergyMeter, cpu_energy_meter
 from harness.meters.machine import capture, is_vm
 from harness.meters.meter_for import cuda_energy_meter

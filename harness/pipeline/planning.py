@@ -9,8 +9,9 @@ from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from harness.device import CudaDriver, cuda_stack, why_not_cuda
+from harness.device import CudaDriver
 from harness.errors import ConfigError, DeviceError, ReplayError
+from harness.gpu_stack import cuda_stack, why_not_cuda
 from harness.inference.inspect import inspect_model
 from harness.inference.plan import plan_logged, plan_onnx
 from harness.meters.cards import describe_cards, visible_uuids

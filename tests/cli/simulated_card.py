@@ -100,7 +100,7 @@ def main() -> None:
 
 def _simulate_packages() -> None:
     """Let the stack be what was asked for; every other package is that of this environment."""
-    from harness import device
+    from harness import gpu_stack
     from harness.pipeline import doctor
 
     path, real_version = [os.environ["SIMULATED_PACKAGES"]], doctor.version
@@ -110,7 +110,7 @@ def _simulate_packages() -> None:
             return real_version(name)
         return next((found.version for found in distributions(name=name, path=path)), "")
 
-    device.distributions, doctor.version = functools.partial(distributions, path=path), version
+    gpu_stack.distributions, doctor.version = functools.partial(distributions, path=path), version
 
 
 def on_a_simulated_card(channel: Any, card: str | None, member: Any, *work: Any) -> Any:

@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
-from harness.device import CudaDriver, CudaStack, cuda_driver, stack_troubles
+from harness.device import CudaDriver, cuda_driver
+from harness.gpu_stack import CudaStack, stack_troubles
 from tests.gpu_card.page import REFUSED, code_of, default_path, verdict
 from tests.gpu_card.parent import ROOT, run_all
 from tests.gpu_card.record import Options

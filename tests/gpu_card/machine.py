@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.device import cuda_stack, why_not_cuda
+from harness.gpu_stack import cuda_stack, why_not_cuda
 from harness.meters.machine import capture
 from harness.pipeline.doctor import card_findings, gpu_findings
 from harness.records.measurement import Gpu

@@ -10,8 +10,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from harness.device import CudaDevice, CudaDriver, cuda_driver, cuda_stack, why_not_cuda
+from harness.device import CudaDevice, CudaDriver, cuda_driver
 from harness.errors import DeviceError
+from harness.gpu_stack import cuda_stack, why_not_cuda
 from harness.pipeline import planning
 from tests.pipeline.test_pipeline_doctor import GOOD, without
 

@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from harness.device import CudaDevice, CudaDriver, CudaStack
+from harness.device import CudaDevice, CudaDriver
+from harness.gpu_stack import CudaStack
 from harness.meters.energy import NoEnergyMeter
 from harness.meters.machine import capture
 from harness.meters.replayed import ReplayedMeter
