@@ -192,7 +192,9 @@ class Composer:
         if top == "hydra":
             raise ConfigError(f"{key}: the hydra node is the harness's own; take this override out")
         if top not in TOP_LEVEL:
-            raise ConfigError(f"{key}: unknown key; keys are: {one_of(TOP_LEVEL, 30)}{did_you_mean(top, TOP_LEVEL)}")
+            last = re.split(r"[./]", group)[-1]
+            meant = last if last in TOP_LEVEL else top  # deploy.device: device is a key of its own
+            raise ConfigError(f"{key}: unknown key; keys are: {one_of(TOP_LEVEL, 30)}{did_you_mean(meant, TOP_LEVEL)}")
         if value and group in GROUPS and group != "metrics" and not override.is_delete():
             for choice in _sweep_values(override):
                 self._check_option(group, choice)

@@ -14,6 +14,7 @@ Harness = Callable[[Sequence[str]], Said]
 
 OVERRIDES = {
     "unknown key": (["replay.featurs=[a]"], ["replay.featurs: unknown key", "did you mean 'features'?"]),
+    "top key under another": (["deploy.device=cuda"], ["deploy.device: unknown key", "did you mean 'device'?"]),
     "unknown top key": (["champoin=good"], ["champoin: unknown key", "did you mean 'champion'?"]),
     "unknown replay": (["replay=tinny"], ["replay: no option 'tinny'", "did you mean 'tiny'?"]),
     "unknown model": (["model=goood"], ["model: no option 'goood'", "did you mean 'good'?"]),
