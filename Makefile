@@ -51,9 +51,9 @@ gpu-check: ## on a machine with a card: try everything that is claimed of one, a
 	@$(GPU_VENV)/bin/python -m tests.gpu_card $(GPU_CHECK_ARGS)
 
 gpu-check-offline: $(GPU_CHECK_STAMP) ## compile every kernel for three cards and run its PTX, on a machine without a card
-	@set -e; folders="tests/gpu_compile tests/gpu_sim"; for card in $(PTX_CARDS); do \
-		$(GPU_CHECK_VENV)/bin/python -m pytest -n auto --dist loadfile -p tests.gpu_compile.plugin --ptx-target $$card $$folders $(PYTEST_ARGS); \
-		folders=tests/gpu_sim; \
+	@$(GPU_CHECK_VENV)/bin/python -m pytest -n auto --dist loadfile -p tests.gpu_compile.plugin tests/gpu_compile $(PYTEST_ARGS)
+	@set -e; for card in $(PTX_CARDS); do \
+		$(GPU_CHECK_VENV)/bin/python -m pytest -n auto --dist loadfile -p tests.gpu_compile.plugin --ptx-target $$card tests/gpu_sim $(PYTEST_ARGS); \
 	done
 
 gpu-check-full: $(GPU_STAMP) ## hold every call into cuDF, CuPy, NVML and ONNX Runtime to the real packages (5.2 GB), on a machine without a card
