@@ -156,7 +156,7 @@ A thread replays one scenario of the replica queue, and a request counts as a ro
 Kernels that count (`[shared_counts_of]`) read neighbouring rows by neighbouring threads.
 
 Merges are in no row above, and are the longest chain of the tallies: a thread merges one cell, piece after piece. The binary tally of 100,000,000
-rows has 24,415 pieces and about 1,260 instructions a merge: 0.09 s by the same rule. Merging in two steps, groups of pieces first, would be next.
+rows has 24,415 pieces and about 1,500 instructions a merge: 0.1 s by the same rule. Merging in two steps, groups of pieces first, would be next.
 """
 
 
